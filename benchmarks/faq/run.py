@@ -1,0 +1,230 @@
+"""Does the FAQ search find the right passage, and does it know when there is none?
+
+    python benchmarks/faq/run.py                 # the table in plugins/shopbot-faq/README.md
+    python benchmarks/faq/run.py --fit           # fit the weights on the development part and print them
+    python benchmarks/faq/run.py --part dev -v   # what went wrong, on the part that may be looked at
+
+``questions.tsv`` has the labelled questions. A question belongs to the development or the held-out part by a hash of its
+text; only the development part was used to fit the weights and to choose the threshold.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import math
+import sqlite3
+import statistics
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from shopbot_faq import search, words
+from shopbot_faq.folder import EXAMPLE_FOLDER, FaqFolder
+
+from shopbot.textindex import TextIndex
+
+HERE = Path(__file__).parent
+Part = Literal["dev", "held_out"]
+#: A searcher gives the best passage's id and a score.
+Searcher = Callable[[str], tuple[str, float]]
+
+
+@dataclass(frozen=True)
+class Row:
+    """``passages``: ids that answer ``text``; none: the shop's pages do not say."""
+
+    text: str
+    passages: frozenset[str]
+
+    @property
+    def part(self) -> Part:
+        return "dev" if hashlib.sha256(self.text.encode()).digest()[0] % 2 else "held_out"
+
+
+@dataclass(frozen=True)
+class Score:
+    """Counts over rows with an answer (``answerable``) and without."""
+
+    answerable: int
+    found: int
+    answered_right: int
+    answered_wrong: int
+    unanswerable: int
+    said_unknown: int
+
+    def lines(self) -> Iterable[tuple[str, str]]:
+        yield "right passage first (recall@1)", share(self.found, self.answerable)
+        yield "answered, and rightly", share(self.answered_right, self.answerable)
+        yield "answered from a wrong passage", share(self.answered_wrong, self.answerable)
+        yield "said \"I don't know\" though the pages say", share(
+            self.answerable - self.answered_right - self.answered_wrong, self.answerable
+        )
+        yield "no answer in the pages: said \"I don't know\"", share(self.said_unknown, self.unanswerable)
+        yield "no answer in the pages: false answer", share(self.unanswerable - self.said_unknown, self.unanswerable)
+
+
+def read(path: Path = HERE / "questions.tsv") -> list[Row]:
+    rows = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line and not line.startswith("#"):
+            labels, _, text = line.partition("\t")
+            ids = () if labels == "-" else (label.replace("#", ".md#") for label in labels.split(","))
+            rows.append(Row(text, frozenset(ids)))
+    return rows
+
+
+def score(rows: Sequence[Row], searcher: Searcher, threshold: float) -> Score:
+    answers = [(row, *searcher(row.text)) for row in rows]
+    known = [(row, passage, value) for row, passage, value in answers if row.passages]
+    right = [(row, value) for row, passage, value in known if passage in row.passages]
+    return Score(
+        answerable=len(known),
+        found=len(right),
+        answered_right=sum(value >= threshold for _, value in right),
+        answered_wrong=sum(value >= threshold for row, passage, value in known if passage not in row.passages),
+        unanswerable=len(answers) - len(known),
+        said_unknown=sum(value < threshold for row, _, value in answers if not row.passages),
+    )
+
+
+def share(hits: int, total: int) -> str:
+    """``hits of total, percent (95 % interval)``; Wilson's interval."""
+    if not total:
+        return "-"
+    z, p = 1.96, hits / total
+    middle = (p + z * z / (2 * total)) / (1 + z * z / total)
+    half = z * math.sqrt(p * (1 - p) / total + z * z / (4 * total * total)) / (1 + z * z / total)
+    return f"{hits} of {total}, {100 * p:.1f} % ({100 * max(0.0, middle - half):.1f}–{100 * min(1.0, middle + half):.1f})"
+
+
+def ours(index: search.PassageIndex) -> Searcher:
+    def find(text: str) -> tuple[str, float]:
+        hit = index.search(text, limit=1)[0]
+        return hit.passage.id, hit.score
+
+    return find
+
+
+def ngrams(index: search.PassageIndex) -> Searcher:
+    """Baseline: character n-grams of the titles, questions and text."""
+    texts = TextIndex([" ".join((*p.trail, p.title, *p.questions, p.text)) for p in index.passages])
+
+    def find(text: str) -> tuple[str, float]:
+        scores = texts.scores(text)
+        return index.passages[int(scores.argmax())].id, float(scores.max())
+
+    return find
+
+
+def full_text(index: search.PassageIndex) -> Searcher:
+    """Baseline: SQLite FTS5 with the Porter stemmer and BM25 over the same words."""
+    base = sqlite3.connect(":memory:")
+    base.execute("CREATE VIRTUAL TABLE passage USING fts5(text, tokenize='porter unicode61')")
+    texts = [(" ".join((*p.trail, p.title, *p.questions, p.text)),) for p in index.passages]
+    base.executemany("INSERT INTO passage(text) VALUES (?)", texts)
+
+    def find(text: str) -> tuple[str, float]:
+        asked = " OR ".join(f'"{word}"' for word in words.fold(text) if word not in words.STOP_WORDS)
+        query = "SELECT rowid, -bm25(passage) FROM passage WHERE passage MATCH ? ORDER BY 2 DESC LIMIT 1"
+        row = base.execute(query, (asked,)).fetchone() if asked else None
+        return (index.passages[row[0] - 1].id, float(row[1])) if row else ("", 0.0)
+
+    return find
+
+
+def best_threshold(rows: Sequence[Row], searcher: Searcher) -> float:
+    """The threshold with the most right decisions: a right answer or a right "I don't know"; a false answer costs one."""
+    answers = [(row, *searcher(row.text)) for row in rows]
+
+    def gain(threshold: float) -> int:
+        return sum(
+            (1 if passage in row.passages else -1) if value >= threshold else (0 if row.passages else 1)
+            for row, passage, value in answers
+        )
+
+    candidates = sorted({value for *_, value in answers})
+    gains = [gain(value) for value in candidates]
+    best = [value for value, reached in zip(candidates, gains, strict=True) if reached == max(gains)]
+    return best[len(best) // 2]
+
+
+def fit(index: search.PassageIndex, rows: Sequence[Row], steps: int = 3_000, decay: float = 0.02) -> tuple[list[float], ...]:
+    """Weights of the conditional logit by Adam; features of a passage weigh at least nothing."""
+    place = {passage.id: number for number, passage in enumerate(index.passages)}
+    data = [index.features(row.text) for row in rows]
+    features = np.stack([passages for passages, _ in data])
+    nones = np.stack([none for _, none in data])
+    target = np.zeros((len(rows), len(place) + 1))
+    for number, row in enumerate(rows):
+        for passage in row.passages or ():
+            target[number, place[passage]] = 1
+        target[number, -1] = not row.passages
+    weights = np.ones(len(search.FEATURES) + len(search.NONE_FEATURES))
+    split = len(search.FEATURES)
+    first, second = np.zeros_like(weights), np.zeros_like(weights)
+    for step in range(1, steps + 1):
+        utility = np.concatenate([features @ weights[:split], (nones @ weights[split:])[:, None]], axis=1)
+        chance = np.exp(utility - utility.max(axis=1, keepdims=True))
+        chance /= chance.sum(axis=1, keepdims=True)
+        wanted = chance * target
+        wanted /= wanted.sum(axis=1, keepdims=True)
+        error = (chance - wanted) / len(rows)
+        gradient = np.concatenate([np.einsum("rp,rpf->f", error[:, :-1], features), error[:, -1] @ nones])
+        gradient += decay / len(rows) * weights
+        first, second = 0.9 * first + 0.1 * gradient, 0.999 * second + 0.001 * gradient**2
+        weights -= 0.05 * (first / (1 - 0.9**step)) / (np.sqrt(second / (1 - 0.999**step)) + 1e-8)
+        weights[:split] = weights[:split].clip(min=0)
+    return [round(float(w), 2) for w in weights[:split]], [round(float(w), 2) for w in weights[split:]]
+
+
+def latency(index: search.PassageIndex, rows: Sequence[Row]) -> tuple[float, float]:
+    """Median and 95th percentile of a search in milliseconds."""
+    times = []
+    for row in rows:
+        start = time.perf_counter()
+        index.search(row.text)
+        times.append(1000 * (time.perf_counter() - start))
+    return statistics.median(times), statistics.quantiles(times, n=20)[-1]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--fit", action="store_true")
+    parser.add_argument("--part", choices=["dev", "held_out"], default="held_out")
+    parser.add_argument("-v", "--verbose", action="store_true", help="list what went wrong")
+    arguments = parser.parse_args()
+    index = FaqFolder(EXAMPLE_FOLDER).index
+    rows = read()
+    dev = [row for row in rows if row.part == "dev"]
+    judged = [row for row in rows if row.part == arguments.part]
+    if arguments.fit:
+        weights, none = fit(index, dev)
+        search.WEIGHTS, search.NONE_WEIGHTS = tuple(weights), tuple(none)  # type: ignore[assignment]
+        print("WEIGHTS =", tuple(weights), "\nNONE_WEIGHTS =", tuple(none))
+        search.THRESHOLD = round(best_threshold(dev, ours(index)), 2)
+        print("THRESHOLD =", search.THRESHOLD, "\n")
+    table = []
+    for name, searcher in (("SQLite FTS5", full_text(index)), ("n-grams", ngrams(index)), ("shopbot_faq", ours(index))):
+        threshold = search.THRESHOLD if name == "shopbot_faq" else best_threshold(dev, searcher)
+        table.append((name, dict(score(judged, searcher, threshold).lines())))
+    print(f"| {arguments.part} | " + " | ".join(name for name, _ in table) + " |")
+    print("|---" * (len(table) + 1) + "|")
+    for line in table[0][1]:
+        print(f"| {line} | " + " | ".join(result[line] for _, result in table) + " |")
+    median, tail = latency(index, rows)
+    print(f"\n{len(index.passages)} passages; a search takes {median:.1f} ms (median), {tail:.1f} ms (95th percentile)")
+    if arguments.verbose:
+        for row in judged:
+            hits = index.search(row.text)
+            is_right = hits[0].passage.id in row.passages if hits[0].score >= search.THRESHOLD else not row.passages
+            if not is_right:
+                print(f"{row.text}\n    want {', '.join(sorted(row.passages)) or '-'}")
+                print("".join(f"    {hit.score:.2f} {hit.passage.id}\n" for hit in hits), end="")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""Try a model file in a process of its own, so that one that kills the engine kills nobody else.
+
+A header can be in order and the file still end the process: a number that the engine asserts on, weights that are no
+numbers. A file whose hash is known needs no probe; any other is probed once (see :func:`shopbot.models.is_checked`).
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from shopbot.errors import ModelCorruptError, ModelError, ShopbotError
+
+PROBE_TIMEOUT_S = 600.0
+_CONTEXT = 256
+_KILLED = -9
+
+
+def probe(model: Path) -> None:
+    """Load ``model`` in another process, with every weight checked, and generate a few tokens.
+
+    Raises :class:`ModelCorruptError` if that process does not survive it.
+    """
+    if not sys.executable:  # an embedding program that is no Python: the header's checks have to do
+        return
+    package_root = str(Path(__file__).parents[2])
+    paths = [package_root, os.environ.get("PYTHONPATH", "")]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in paths if path)}
+    command = [sys.executable, "-m", "shopbot.backends.probe", str(model)]
+    try:
+        done = subprocess.run(
+            command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=PROBE_TIMEOUT_S, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise ModelCorruptError(f"{model} does not load in {PROBE_TIMEOUT_S:.0f} s.", remedy="Fetch it again.") from None
+    except OSError:
+        return
+    if done.returncode == _KILLED:
+        raise ModelError(f"Loading {model} was killed, for lack of memory most likely.", remedy="Use a smaller model.")
+    if done.returncode != 0:
+        raise ModelCorruptError(
+            f"{model} is damaged: the engine fails on it (exit status {done.returncode}).",
+            remedy="Fetch it again with 'shopbot model pull'.",
+        )
+
+
+def main(model: Path) -> int:
+    """The probing process: 0 if the model loads and generates."""
+    from shopbot.backends.gguf import start_engine
+
+    try:
+        server = start_engine(model, lora=None, context=_CONTEXT, slots=1, threads=1, is_probe=True)
+    except ShopbotError:
+        return 1
+    request = {"prompt": "Hello there", "n_predict": 4, "temperature": 0.0, "n_probs": 1, "grammar": "root ::= [a-z ]+"}
+    return 1 if "error" in server.handle_completions(request) else 0
+
+
+if __name__ == "__main__":
+    # A dump of the core and a dialogue of the system are of no use to anybody here.
+    sys.exit(main(Path(sys.argv[1])))

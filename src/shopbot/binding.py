@@ -1,0 +1,289 @@
+"""Binding: from a frame's words to the records its tool needs, one slot at a time.
+
+What is found is kept in the frame as plain references, and looked up afresh whenever it is used, so that a value can
+never be older than the question it was confirmed with.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from shopbot.references import (
+    Choice,
+    Choose,
+    Found,
+    Outcome,
+    Unknown,
+    resolve_address,
+    resolve_items,
+    resolve_order,
+    resolve_payment,
+    resolve_product,
+    resolve_variant,
+)
+from shopbot.references.payments import payment_choices
+from shopbot.references.words import digits
+from shopbot.session import Frame, SessionState
+from shopbot.store import Address, Order, OrderItem, Product, Variant
+from shopbot.tools import Context, Parameter, Tool
+from shopbot.types import Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A question to the customer about one slot."""
+
+    parameter: Parameter
+    question: str
+    choices: tuple[Choice, ...] = ()
+    position: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """The words mean several orders: one frame for each of these ids."""
+
+    order_ids: tuple[str, ...]
+
+
+Binding = Ask | Split | Refusal | None
+
+
+def bind(frame: Frame, tool: Tool, context: Context, state: SessionState) -> Binding:
+    """Fill the frame's slots in the tool's order, until something must be asked. None: everything is bound."""
+    for parameter in tool.parameters:
+        if parameter.name in frame.bound:
+            continue
+        problem = _bind_one(frame, parameter, context, state, tool)
+        if problem is not None:
+            return problem
+    return None
+
+
+def values(frame: Frame, tool: Tool, context: Context) -> dict[str, Any]:
+    """The bound slots as the records the tool's function takes, fresh from the store (locked, inside a write)."""
+    found: dict[str, Any] = {}
+    for parameter in tool.parameters:
+        found[parameter.name] = _load(parameter, frame.bound.get(parameter.name), found, context)
+    return found
+
+
+def _bind_one(frame: Frame, parameter: Parameter, context: Context, state: SessionState, tool: Tool) -> Binding:
+    if parameter.slot.source == "message":
+        frame.bound[parameter.name] = context.message
+        return None
+    words = frame.words.get(parameter.name, [])
+    said = [phrase for phrase in words if phrase]
+    needs = parameter.kind in ("order", "variants") and parameter.is_required
+    if not said and not needs:
+        return _unsaid(frame, parameter, context, tool)
+    outcome = _resolve(frame, parameter, context, state)
+    if isinstance(outcome, Refusal):
+        return outcome
+    if isinstance(outcome, Found):
+        if parameter.kind == "order" and len(outcome.value) > 1:
+            return Split(tuple(order.id for order in outcome.value))
+        return _accept(frame, parameter, outcome.value, context)
+    if not parameter.is_required and (isinstance(outcome, Unknown) or not said):
+        frame.bound[parameter.name] = None
+        return None
+    if isinstance(outcome, Choose):
+        question = outcome.question if said else (parameter.slot.ask or outcome.question)
+        return Ask(parameter, question, outcome.choices, outcome.position)
+    frame.words.pop(parameter.name, None)
+    return Ask(parameter, f"{outcome.text} {parameter.slot.ask}".strip(), _offers(parameter, context))
+
+
+def _unsaid(frame: Frame, parameter: Parameter, context: Context, tool: Tool) -> Binding:
+    """Nothing was said: the slot's default, none if it is optional, else the question."""
+    if parameter.slot.default is not None:
+        value = parameter.slot.default(context, values(frame, tool, context))
+        if value is not None:
+            frame.bound[parameter.name] = _reference(parameter, value)
+            return None
+    if not parameter.is_required:
+        frame.bound[parameter.name] = None
+        return None
+    return Ask(parameter, parameter.slot.ask, _offers(parameter, context))
+
+
+def _accept(frame: Frame, parameter: Parameter, value: Any, context: Context) -> Binding:
+    if parameter.kind == "order":
+        order = value[0]
+        refusal = parameter.slot.only(context, order) if parameter.slot.only else None
+        if refusal is not None:
+            frame.bound[parameter.name] = order.id
+            return refusal
+        value = order
+    frame.bound[parameter.name] = _reference(parameter, value)
+    return None
+
+
+def _resolve(frame: Frame, parameter: Parameter, context: Context, state: SessionState) -> Outcome | Refusal:
+    words = frame.words.get(parameter.name, [])
+    phrase = next((text for text in words if text), "")
+    match parameter.kind:
+        case "order":
+            return _resolve_order(frame, parameter, context, state)
+        case "items":
+            order = context.store.order(frame.bound["order"])
+            return resolve_items(order, [text for text in words if text]) if order else Unknown("That order is gone.")
+        case "variants":
+            return _resolve_variants(frame, words, context)
+        case "product":
+            return resolve_product(context.store.products(), phrase)
+        case "payment":
+            order_id = frame.bound.get("order")
+            return resolve_payment(context.me, phrase, context.store.order(order_id) if order_id else None)
+        case "address":
+            order_id = frame.bound.get("order")
+            order = context.store.order(order_id) if order_id else None
+            current = order.address if order else context.me.address
+            return resolve_address(context.me, context.store.orders(context.me.id), phrase, current=current)
+        case "choice":
+            near = [choice for choice in parameter.choices if choice.casefold() == phrase.casefold()]
+            return Found(near[0]) if near else Unknown("")
+        case "integer":
+            return Found(int(digits(phrase)[:12])) if digits(phrase) else Unknown("I need a number.")
+        case "decimal":
+            return _decimal(phrase)
+        case _:
+            return _parse(parameter, context, phrase)
+
+
+def _resolve_order(frame: Frame, parameter: Parameter, context: Context, state: SessionState) -> Outcome:
+    only = parameter.slot.only
+    item_words = [phrase for phrase in frame.words.get("item", []) if phrase]
+    amount = next((phrase for phrase in frame.words.get("amount", []) if phrase), None)
+    # an invoice's number is its order's number
+    named = [*frame.words.get(parameter.name, []), *frame.words.get("number", [])]
+    phrase = next((text for text in named if text), None)
+    parsed = _decimal(amount) if amount else None
+    return resolve_order(
+        context.store.orders(context.me.id),
+        phrase,
+        item_words=item_words,
+        eligible=(lambda order: only(context, order) is None) if only else (lambda order: True),
+        shown=[reference.removeprefix("order:") for reference in state.shown if reference.startswith("order:")],
+        focus=state.focus,
+        today=context.today,
+        amount=parsed.value if isinstance(parsed, Found) else None,
+        question=parameter.slot.ask or "Which order do you mean?",
+    )
+
+
+def _resolve_variants(frame: Frame, words: list[str | None], context: Context) -> Outcome:
+    """One wish for each item; a single wish counts for all of them."""
+    order = context.store.order(frame.bound["order"])
+    chosen: list[str] = frame.bound.get("item") or []
+    if order is None:
+        return Unknown("That order is gone.")
+    items = _items(order, chosen)
+    wishes: list[str | None] = list(words) or [None]
+    if len(wishes) < len(items):
+        wishes += [wishes[0] if len(wishes) == 1 else None] * (len(items) - len(wishes))
+    found: list[Variant] = []
+    for position, (item, wish) in enumerate(zip(items, wishes, strict=False)):
+        product = context.store.product(item.product_id)
+        if product is None:
+            return Unknown(f"{item.name} is no longer in our shop.")
+        outcome = resolve_variant(product, wish or "", item, position=position)
+        if isinstance(outcome, Found):
+            found.append(outcome.value)
+        elif isinstance(outcome, Choose) and len(items) > 1:
+            return Choose(f"{item}: {outcome.question}", outcome.choices, position)
+        else:
+            return outcome
+    return Found(tuple(found))
+
+
+def _parse(parameter: Parameter, context: Context, phrase: str) -> Outcome | Refusal:
+    if parameter.slot.parse is None:
+        return Found(phrase)
+    value = parameter.slot.parse(context, phrase)
+    return Unknown(value.text) if isinstance(value, Refusal) else Found(value)
+
+
+def _decimal(words: str) -> Outcome:
+    match = re.search(r"\d[\d,]*(?:\.\d+)?", words)
+    try:
+        return Found(Decimal(match[0].replace(",", ""))) if match else Unknown("I need an amount.")
+    except InvalidOperation:
+        return Unknown("I need an amount.")
+
+
+def _offers(parameter: Parameter, context: Context) -> tuple[Choice, ...]:
+    """What can be offered with a bare question."""
+    if parameter.kind == "choice":
+        return tuple(Choice(choice, choice) for choice in parameter.choices)
+    if parameter.kind == "payment" and context.customer is not None:
+        return payment_choices(context.customer)
+    return ()
+
+
+def _reference(parameter: Parameter, value: Any) -> Any:
+    """A JSON-able reference to a record, or the plain value."""
+    match parameter.kind:
+        case "order" | "product" | "payment":
+            return value if isinstance(value, str) else value.id
+        case "items":
+            return [item.variant_id for item in value]
+        case "variants":
+            return [variant.id for variant in value]
+        case "address":
+            return asdict(value)
+        case "decimal":
+            return str(value)
+        case _:
+            return value
+
+
+def _load(parameter: Parameter, reference: Any, found: Mapping[str, Any], context: Context) -> Any:
+    if reference is None:
+        return None
+    match parameter.kind:
+        case "order":
+            return context.unit.order(reference) if context.unit else context.store.order(reference)
+        case "items":
+            return _items(found["order"], reference)
+        case "variants":
+            return [_variant(found, variant_id, context) for variant_id in reference]
+        case "product":
+            return _product(reference, context)
+        case "payment":
+            return context.me.payment_method(reference)
+        case "address":
+            return Address(**reference)
+        case "decimal":
+            return Decimal(reference)
+        case _:
+            return reference
+
+
+def _items(order: Order, variant_ids: list[str]) -> list[OrderItem]:
+    """The order's items with these variant ids, as many pieces of each as are listed."""
+    left = list(order.items)
+    items = []
+    for variant_id in variant_ids:
+        item = next((item for item in left if item.variant_id == variant_id), None)
+        if item is not None:
+            left.remove(item)
+            items.append(item)
+    return items
+
+
+def _variant(found: Mapping[str, Any], variant_id: str, context: Context) -> Variant | None:
+    for product_id in dict.fromkeys(item.product_id for item in found.get("item") or ()):
+        product = _product(product_id, context)
+        variant = product.variant(variant_id) if product else None
+        if variant is not None:
+            return variant
+    return None
+
+
+def _product(product_id: str, context: Context) -> Product | None:
+    return context.unit.product(product_id) if context.unit else context.store.product(product_id)

@@ -1,0 +1,335 @@
+"""The bot: opens a configuration, holds store, plugins and model, and answers turns.
+
+::
+
+    with Bot.open() as bot:
+        session = bot.session()
+        print(session.ask("where is my order?").text)
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import threading
+import unicodedata
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from datetime import date
+from pathlib import Path
+from time import perf_counter
+from types import TracebackType
+from typing import Any
+
+from shopbot import phrases
+from shopbot.backends import BackendSettings, ModelBackend
+from shopbot.checkpoint import CheckpointStore, Manifest
+from shopbot.config import Config, home, load
+from shopbot.confirmation import is_plain_no, is_plain_yes
+from shopbot.engine import Engine, Outcome, Shop
+from shopbot.errors import BackendError, ConfigError, ConflictError, SessionError, TokenError
+from shopbot.identity import is_only_identity, read_token
+from shopbot.merging import direct_answer
+from shopbot.plugins import PluginManager
+from shopbot.session import SessionState, SessionView, prompt_state
+from shopbot.store import Store
+from shopbot.transcript import Recorder
+from shopbot.types import Act, Reply
+from shopbot.understand import PROMPT_FORMAT, Calibration, Understanding
+
+_log = logging.getLogger(__name__)
+_MAX_LOCKS = 10_000
+_RETRIES = 3
+
+
+class Bot:
+    """One shop's bot. Thread-safe; turns of one session are taken one after the other.
+
+    Made by :meth:`open`; the constructor takes the parts themselves, for tests and for embedding.
+    """
+
+    def __init__(
+        self,
+        *,
+        config: Config,
+        store: Store,
+        plugins: PluginManager,
+        backend: ModelBackend,
+        manifest: Manifest | None = None,
+        recorder: Recorder | None = None,
+        today: Callable[[], date] = date.today,
+    ) -> None:
+        self.config = config
+        self.store = store
+        self.plugins = plugins
+        self.backend = backend
+        self.manifest = manifest
+        self.tools = plugins.tools()
+        self._recorder = recorder
+        self._engine = Engine(
+            Shop(
+                store=store,
+                tools=self.tools,
+                tables={name: config.plugins.get(plugins.owner(name) or "", {}) for name in self.tools},
+                accept=config.identity.accept,
+                today=today,
+                handoff_sentence=self._handoff_sentence,
+            )
+        )
+        calibration = Calibration(**manifest.calibration) if manifest and manifest.calibration else Calibration()
+        self._threshold = config.understanding.threshold
+        if self._threshold < 0:
+            self._threshold = manifest.threshold if manifest else 0.0
+        self._understanding = Understanding(
+            backend, self.tools.values(), trained=manifest.tools if manifest else (), calibration=calibration
+        )
+        self._locks: OrderedDict[str, threading.RLock] = OrderedDict()
+        self._locks_guard = threading.Lock()
+
+    @classmethod
+    def open(cls, config: Config | Path | str | None = None, *, strict_plugins: bool = False) -> Bot:
+        """Open the configured store, plugins and checkpoint.
+
+        Raises :class:`~shopbot.errors.ConfigError`, :class:`~shopbot.errors.StoreError`,
+        :class:`~shopbot.errors.ModelError` or, with ``strict_plugins``, :class:`~shopbot.errors.PluginError`, each
+        with its remedy.
+        """
+        from shopbot.stores.sql import open_store
+
+        settings = config if isinstance(config, Config) else load(config)
+        plugins = PluginManager.installed(settings.plugins, is_strict=strict_plugins)
+        plugins.tools()
+        factories = plugins.stores()
+        scheme = settings.store_url.partition(":")[0]
+        store: Store = factories[scheme](settings.store_url) if scheme in factories else open_store(settings.store_url)
+        try:
+            manifest, backend = open_backend(settings, plugins)
+        except BaseException:
+            store.close()
+            raise
+        recorder = Recorder(settings.transcripts_path) if settings.transcripts.enabled else None
+        return cls(config=settings, store=store, plugins=plugins, backend=backend, manifest=manifest, recorder=recorder)
+
+    def session(self, session_id: str | None = None, *, customer_token: str | None = None) -> Session:
+        """Start a session, or go on with one. ``customer_token`` identifies the customer (see :mod:`shopbot.identity`).
+
+        :class:`~shopbot.errors.SessionError` if there is no such session; :class:`~shopbot.errors.TokenError` if the
+        token is no good or is somebody else's than the session's.
+        """
+        customer_id = None
+        if customer_token:
+            if "token" not in self.config.identity.accept:
+                raise TokenError("This shop takes no customer tokens.", remedy="Add 'token' to identity.accept.")
+            customer_id = read_token(customer_token, self.config.identity.token_secret.get_secret_value())
+            if self.store.customer(customer_id) is None:
+                raise TokenError("The customer token names no customer of this shop.")
+        if session_id is None:
+            session_id = secrets.token_urlsafe(18)
+            self.store.save_session(session_id, SessionState(session_id).as_json(), version=0)
+        else:
+            self._load(session_id)
+        if customer_id:
+            self.identify(session_id, customer_id)
+        return Session(self, session_id)
+
+    def identify(self, session_id: str, customer_id: str) -> None:
+        """Bind a session to a customer whom the caller has identified already; one customer per session.
+
+        :class:`~shopbot.errors.TokenError` if the session is another customer's.
+        """
+        with self._lock(session_id):
+            state, version = self._load(session_id)
+            if state.customer_id not in (None, customer_id):
+                raise TokenError("This session belongs to another customer.", remedy="Start a new session.")
+            if state.customer_id is None:
+                state.customer_id, state.verified_by = customer_id, "token"
+                self.store.save_session(session_id, state.as_json(), version=version)
+
+    def ask(self, session_id: str, message: str, *, request_id: str | None = None) -> Reply:
+        """Answer one message. A repeated ``request_id`` gives the first answer again and does nothing.
+
+        Raises :class:`~shopbot.errors.SessionError` if there is no such session.
+        """
+        with self._lock(session_id):
+            for attempt in range(_RETRIES):
+                try:
+                    return self._turn(session_id, message, request_id)
+                except ConflictError:
+                    # another process took a turn of this session in between; what it wrote is in the ledger
+                    if attempt == _RETRIES - 1:
+                        raise
+        raise AssertionError("unreachable")
+
+    def view(self, session_id: str) -> SessionView:
+        """A read-only look at a session."""
+        return SessionView.of(self._load(session_id)[0])
+
+    def close(self) -> None:
+        """Free the model, the store and the transcripts."""
+        self.backend.close()
+        self.store.close()
+        if self._recorder is not None:
+            self._recorder.close()
+
+    def __enter__(self) -> Bot:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _turn(self, session_id: str, message: str, request_id: str | None) -> Reply:
+        started = perf_counter()
+        state, version = self._load(session_id)
+        if request_id and request_id == state.last_request and state.last_reply is not None:
+            return reply_from_json(state.last_reply)
+        saved = [version]
+
+        def save() -> None:
+            saved[0] = self.store.save_session(session_id, state.as_json(), version=saved[0])
+
+        text, refusal = self._guard(message, state)
+        out = Outcome()
+        acts: tuple[Act, ...] = ()
+        timings: dict[str, float] = {}
+        self._engine.recover(state, out)
+        self.plugins.before_turn(SessionView.of(state), text)
+        guarded = perf_counter()
+        if refusal is not None:
+            out.say(refusal)
+        else:
+            self._engine.take_identity(state, text, out)
+            acts, timings = self._understand(state, text)
+            planned = perf_counter()
+            self._engine.play(state, text, acts, out, save)
+            timings = {**timings, "plan": 1e3 * (perf_counter() - planned)}
+        state.turns += 1
+        state.gist = [*state.gist, text[:200]][-6:]
+        timings = {"guard": 1e3 * (guarded - started), **timings, "total": 1e3 * (perf_counter() - started)}
+        reply = Reply("\n\n".join(out.texts), acts, tuple(out.tool_calls), state.awaiting, out.handoff, timings)
+        state.last_request, state.last_reply = request_id, reply.as_json() if request_id else None
+        save()
+        if self._recorder is not None:
+            self._recorder.record(state, text, reply, self.store)
+        self.plugins.after_turn(SessionView.of(state), reply)
+        return reply
+
+    def _guard(self, message: str, state: SessionState) -> tuple[str, str | None]:
+        """The message without control characters, and what to answer at once if it is no message to understand."""
+        text = "".join(
+            char for char in message if char in "\n\t" or unicodedata.category(char) not in ("Cc", "Cs", "Co", "Cn")
+        ).strip()
+        limit = self.config.session.max_message_chars
+        if len(message) > limit:
+            return text[:limit], phrases.TOO_LONG.format(limit=limit)
+        if not any(char.isalnum() for char in text):
+            return text, phrases.EMPTY
+        if state.turns >= self.config.session.max_turns:
+            return text, phrases.TOO_MANY_TURNS
+        return text, None
+
+    def _understand(self, state: SessionState, text: str) -> tuple[tuple[Act, ...], dict[str, float]]:
+        """Acts of the message: by code where a plain yes, no, pick or identity is all there is, else by the model."""
+        awaiting = state.awaiting
+        if awaiting is not None and is_plain_yes(text):
+            return (Act("affirm"),), {}
+        if awaiting is not None and is_plain_no(text):
+            return (Act("deny"),), {}
+        if awaiting is not None and awaiting.kind == "identity" and state.customer_id:
+            customer = self.store.customer(state.customer_id)
+            if customer is not None and is_only_identity(text, customer):
+                return (Act("inform", {"name": text}),), {}
+        if _is_foreign_script(text):
+            return (Act("other_language"),), {}
+        if direct_answer(state, text):
+            return (Act("inform"),), {}
+        try:
+            understood = self._understanding(text, prompt_state(state))
+        except BackendError:
+            _log.warning("the backend failed", exc_info=True)
+            return (), {}
+        return understood.acts, dict(understood.timings_ms)
+
+    def _load(self, session_id: str) -> tuple[SessionState, int]:
+        saved = self.store.load_session(session_id) if session_id else None
+        if saved is None:
+            raise SessionError("There is no such session.", remedy="Start a new one.")
+        return SessionState.from_json(saved[0]), saved[1]
+
+    def _lock(self, session_id: str) -> threading.RLock:
+        with self._locks_guard:
+            lock = self._locks.pop(session_id, None) or threading.RLock()
+            self._locks[session_id] = lock
+            if len(self._locks) > _MAX_LOCKS:
+                self._locks.popitem(last=False)
+            return lock
+
+    def _handoff_sentence(self, state: SessionState, reason: str, summary: str) -> str | None:
+        return self.plugins.handoff(SessionView.of(state), reason, summary)
+
+
+class Session:
+    """A handle on one session of a bot."""
+
+    def __init__(self, bot: Bot, session_id: str) -> None:
+        self._bot = bot
+        self.id = session_id
+
+    def ask(self, message: str, *, request_id: str | None = None) -> Reply:
+        """Answer one message; see :meth:`Bot.ask`."""
+        return self._bot.ask(self.id, message, request_id=request_id)
+
+    @property
+    def view(self) -> SessionView:
+        return self._bot.view(self.id)
+
+
+def open_backend(config: Config, plugins: PluginManager) -> tuple[Manifest | None, ModelBackend]:
+    """The configured backend with the configured, promoted or shipped checkpoint."""
+    from shopbot.backends.gguf import GgufBackend
+    from shopbot.models import locate
+
+    threads = config.model.threads or min(4, os.cpu_count() or 1)
+    name = config.model.backend
+    factories = plugins.backends()
+    if name in factories:
+        settings = BackendSettings(None, threads=threads, slots=config.model.slots, context=config.model.context)
+        return None, factories[name](settings)
+    if name != "gguf":
+        known = ", ".join(sorted([*factories, "gguf"]))
+        raise ConfigError(f"There is no backend '{name}'.", remedy=f"Known: {known}.")
+    checkpoints = CheckpointStore(home())
+    checkpoint = checkpoints.load(config.model.checkpoint) if config.model.checkpoint else checkpoints.current()
+    if checkpoint.manifest.prompt_format != PROMPT_FORMAT:
+        raise ConfigError(
+            f"Checkpoint '{checkpoint.manifest.name}' is of another prompt format.", remedy="Update shopbot."
+        )
+    model = locate(config.model.source or checkpoint.manifest.base.source, sha256=checkpoint.manifest.base.sha256)
+    settings = BackendSettings(
+        model, checkpoint.lora_path, threads=threads, slots=config.model.slots, context=config.model.context
+    )
+    return checkpoint.manifest, GgufBackend(settings)
+
+
+def reply_from_json(saved: Mapping[str, Any]) -> Reply:
+    """The reply whose :meth:`Reply.as_json` was saved."""
+    from shopbot.types import Awaiting, Handoff, ToolCall
+
+    awaiting, handoff = saved["awaiting"], saved["handoff"]
+    return Reply(
+        saved["reply"],
+        tuple(Act(**act) for act in saved["acts"]),
+        tuple(ToolCall(**call) for call in saved["tool_calls"]),
+        Awaiting(**{**awaiting, "choices": tuple(awaiting["choices"])}) if awaiting else None,
+        Handoff(**handoff) if handoff else None,
+        saved["timings_ms"],
+    )
+
+
+def _is_foreign_script(text: str) -> bool:
+    """Whether most letters are not Latin ones: no English for certain, so no model is needed."""
+    letters = [char for char in text if char.isalpha()]
+    foreign = sum(1 for char in letters if ord(char) > 0x24F and not 0x1D400 <= ord(char) <= 0x1D7FF)
+    return len(letters) >= 2 and foreign > len(letters) / 2

@@ -1,0 +1,64 @@
+"""What one run of the command line holds: the global options and, once asked for, the configuration."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from shopbot.bot import Bot
+    from shopbot.config import Config
+
+
+@dataclass
+class Invocation:
+    """``ctx.obj`` of every command. ``file`` is what ``--config`` named; ``config`` is read when it is first used."""
+
+    file: Path | None = None
+    is_strict: bool = False
+    is_verbose: bool = False
+
+    @cached_property
+    def config(self) -> Config:
+        """The settings in force. :class:`~shopbot.errors.ConfigError` if they are wrong."""
+        from shopbot.config import load
+
+        return load(self.file)
+
+    def open_bot(self) -> Bot:
+        """The configured bot. The caller closes it."""
+        from shopbot.bot import Bot
+
+        return Bot.open(self.config, strict_plugins=self.is_strict)
+
+
+pass_invocation = click.make_pass_decorator(Invocation)
+
+
+def json_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """``--json``, the same everywhere."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")(function)
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on stdout."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def say(text: str = "") -> None:
+    """Talk to the operator, on stderr, so that stdout holds results only."""
+    click.echo(text, err=True)
+
+
+def printable(text: str) -> str:
+    """``text`` without what could steer a terminal: control and format characters, unpaired surrogates."""
+    return "".join(
+        char for char in text if char in "\n\t" or unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Co", "Cn")
+    )

@@ -1,0 +1,199 @@
+"""Configuration: shopbot.toml, then the environment, checked by one schema.
+
+The file is ``--config FILE``, or ``./shopbot.toml``, or the one in the user's configuration folder. The environment
+overrides it as ``SHOPBOT_SECTION__KEY`` (``SHOPBOT_STORE__URL=sqlite:///shop.db``). An unknown key is an error with a
+suggestion. ``SHOPBOT_HOME`` moves everything shopbot writes (models, checkpoints, store, transcripts) to one folder.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import platformdirs
+import pydantic
+import tomli
+
+from shopbot.errors import ConfigError
+
+FILE_NAME = "shopbot.toml"
+_ENVIRONMENT_PREFIX = "SHOPBOT_"
+#: Variables with the prefix that are no configuration keys.
+_NOT_KEYS = frozenset({"SHOPBOT_HOME", "SHOPBOT_TEST_MODEL", "SHOPBOT_CONFIG"})
+
+
+class _Section(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+
+class StoreSection(_Section):
+    """Where customers, products and orders live."""
+
+    url: str = ""
+
+
+class ModelSection(_Section):
+    """The model that understands. ``threads`` 0: as many as there are cores, at most 4."""
+
+    backend: str = "gguf"
+    source: str = ""
+    checkpoint: str = ""
+    threads: int = pydantic.Field(default=0, ge=0, le=256)
+    slots: int = pydantic.Field(default=2, ge=1, le=64)
+    context: int = pydantic.Field(default=1024, ge=256, le=131072)
+
+
+class UnderstandingSection(_Section):
+    """When to trust an act. ``threshold`` -1: the checkpoint's own, from its calibration."""
+
+    threshold: float = pydantic.Field(default=-1.0, ge=-1.0, le=1.0)
+
+
+class IdentitySection(_Section):
+    """How a customer proves who they are. ``token_secret`` signs tokens of the embedding app."""
+
+    accept: tuple[Literal["email", "name_postcode", "token"], ...] = ("email", "name_postcode", "token")
+    token_secret: pydantic.SecretStr = pydantic.SecretStr("")
+
+
+class SessionSection(_Section):
+    """Limits of a conversation."""
+
+    max_message_chars: int = pydantic.Field(default=2000, ge=50, le=100_000)
+    max_turns: int = pydantic.Field(default=200, ge=1)
+    idle_minutes: int = pydantic.Field(default=24 * 60, ge=1)
+
+
+class ServerSection(_Section):
+    """The HTTP service."""
+
+    host: str = "127.0.0.1"
+    port: int = pydantic.Field(default=8000, ge=0, le=65535)
+    messages_per_minute: int = pydantic.Field(default=60, ge=1)
+
+
+class TranscriptsSection(_Section):
+    """Conversations kept on the box, redacted on write."""
+
+    enabled: bool = True
+    path: str = ""
+    retention_days: int = pydantic.Field(default=90, ge=1)
+
+
+class ShopSection(_Section):
+    """What customers read about the shop."""
+
+    name: str = "the shop"
+    currency: str = "$"
+
+
+class Config(_Section):
+    """All settings. Sections are the tables of shopbot.toml; ``plugins`` holds one free table per plugin."""
+
+    shop: ShopSection = ShopSection()
+    store: StoreSection = StoreSection()
+    model: ModelSection = ModelSection()
+    understanding: UnderstandingSection = UnderstandingSection()
+    identity: IdentitySection = IdentitySection()
+    session: SessionSection = SessionSection()
+    server: ServerSection = ServerSection()
+    transcripts: TranscriptsSection = TranscriptsSection()
+    plugins: Mapping[str, Mapping[str, Any]] = pydantic.Field(default_factory=dict)
+
+    @property
+    def store_url(self) -> str:
+        """The store's URL; the demo store in the data folder where none is configured."""
+        return self.store.url or f"sqlite:///{home() / 'store.db'}"
+
+    @property
+    def transcripts_path(self) -> Path:
+        return Path(self.transcripts.path) if self.transcripts.path else home() / "transcripts.db"
+
+
+def home() -> Path:
+    """The folder for everything shopbot writes: ``SHOPBOT_HOME``, else the user's data folder."""
+    override = os.environ.get("SHOPBOT_HOME")
+    return Path(override).expanduser() if override else Path(platformdirs.user_data_dir("shopbot", appauthor=False))
+
+
+def find_file(explicit: Path | str | None = None) -> Path | None:
+    """The configuration file that holds, or None. An explicit one must exist."""
+    explicit = explicit or os.environ.get("SHOPBOT_CONFIG")
+    if explicit:
+        path = Path(explicit).expanduser()
+        if not path.is_file():
+            raise ConfigError(
+                f"There is no configuration file '{path}'.", remedy="Write one with 'shopbot config init'."
+            )
+        return path
+    candidates = (Path.cwd() / FILE_NAME, user_file())
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def user_file() -> Path:
+    """Where the user's own shopbot.toml lives (it may not exist)."""
+    override = os.environ.get("SHOPBOT_HOME")
+    folder = Path(override).expanduser() if override else Path(platformdirs.user_config_dir("shopbot", appauthor=False))
+    return folder / FILE_NAME
+
+
+def load(path: Path | str | None = None, *, environ: Mapping[str, str] | None = None) -> Config:
+    """Read the file and the environment. :class:`ConfigError` names the file, the key and the nearest known key."""
+    file = find_file(path)
+    settings = _read(file) if file else {}
+    for section, key, value in _from_environment(os.environ if environ is None else environ):
+        settings.setdefault(section, {})[key] = value
+    return check(settings, origin=str(file or "the environment"))
+
+
+def check(settings: Mapping[str, Any], *, origin: str = "configuration") -> Config:
+    """Validate a nested mapping as :class:`Config`."""
+    try:
+        return Config.model_validate(settings)
+    except pydantic.ValidationError as error:
+        raise ConfigError(f"{origin}: {_explain(error.errors()[0])}") from None
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return tomli.loads(file.read_text(encoding="utf-8"))
+    except (tomli.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise ConfigError(f"{file} cannot be read: {error}.") from None
+
+
+def _from_environment(environ: Mapping[str, str]) -> list[tuple[str, str, Any]]:
+    found = []
+    for name, value in sorted(environ.items()):
+        if not name.startswith(_ENVIRONMENT_PREFIX) or name in _NOT_KEYS:
+            continue
+        section, separator, key = name[len(_ENVIRONMENT_PREFIX) :].lower().partition("__")
+        if not separator or not key:
+            raise ConfigError(f"{name} names no configuration key.", remedy="Use SHOPBOT_SECTION__KEY, or unset it.")
+        found.append((section, key, _value(section, key, value)))
+    return found
+
+
+def _value(section: str, key: str, text: str) -> Any:
+    """Numbers and booleans are parsed by the schema; lists and tables are written as in TOML."""
+    if text[:1] in "[{":
+        try:
+            return tomli.loads(f"value = {text}")["value"]
+        except tomli.TOMLDecodeError as error:
+            raise ConfigError(f"SHOPBOT_{section.upper()}__{key.upper()} is no TOML value: {error}.") from None
+    return text
+
+
+def _explain(problem: Any) -> str:
+    where = [str(part) for part in problem["loc"]]
+    if problem["type"] == "extra_forbidden":
+        known = list(Config.model_fields)
+        if len(where) > 1:
+            section = Config.model_fields[where[0]].annotation
+            known = list(getattr(section, "model_fields", {}))
+        near = difflib.get_close_matches(where[-1], known, n=1)
+        hint = f" Did you mean '{near[0]}'?" if near else f" Known: {', '.join(sorted(known))}."
+        return f"unknown key '{'.'.join(where)}'.{hint}"
+    return f"'{'.'.join(where)}': {problem['msg']}."

@@ -1,0 +1,148 @@
+"""Postal addresses and postcodes in running text, told by their form alone.
+
+US and UK forms foremost: a house number with a street word, units, PO boxes, military boxes, what follows them up to the
+postcode; then the commonest street words of other languages, and whatever stands after "my address is".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+_STREET_WORDS = (
+    "street|st|avenue|ave|road|rd|boulevard|blvd|lane|ln|terrace|highway|hwy|parkway|pkwy|circle|cir|trail|crescent|gardens|mews|"
+    "turnpike|expressway|freeway|grove|heights|loop|alley|row|walk"
+)
+#: Street words that mean other things too: they count after a capital or a number of two digits and more.
+_WEAK_STREET_WORDS = (
+    "drive|dr|court|ct|place|pl|square|sq|way|close|park|hill|view|ridge|plaza|point|green|crossing|run|path|pass|mill"
+)
+_LETTERS = r"[^\W\d_](?:[^\W\d_]|['’.-](?=\w)){0,24}\.?"
+_NUMBERED = r"(?<![\w#$€£.,/-])(\d{1,6}[A-Za-z]?(?:-\d{1,4})?)"
+_STREET = re.compile(
+    rf"{_NUMBERED},? ((?:{_LETTERS} |\d{{1,3}}(?:st|nd|rd|th) ){{0,4}}?)(?:({_STREET_WORDS})|({_WEAK_STREET_WORDS}))\b\.?(?: (?:n|s|e|w|ne|nw|se|sw|north|south|east|west)\b)?",
+    re.IGNORECASE,
+)
+_NOT_IN_STREET = frozenset(
+    "of the a an to from my your our in for and or with by at on it is was were be that this these those i you we they item items order orders dollars "
+    "days day weeks week months month hours times pieces pair pairs pm am percent off more less which what when please can could would there one two no not only".split()
+)
+_FOREIGN_PREFIX = (
+    r"(?:rue|(?-i:Via)|viale|vicolo|corso|piazza|piazzale|contrada|largo|strada|calle|c/|avenida|avda\.?|av\.|paseo|plaza|rua|travessa|praça|chemin|allée|quai|impasse|route de|"
+    r"ul\.|ulica|al\.|os\.|pl\.|bd\.?|boulevard|rambla|carrer|rúa|camino|ronda)"
+)
+_FOREIGN_SUFFIX = (
+    r"(?:straße|strasse|str\.|gasse|weg|platz|allee|damm|ufer|ring|steig|gatan|vägen|gränd|stigen|gata|gate|vegen|veien|vej|vei|gade|stræde|allé|vænge|toften|katu|tie|kuja|polku|"
+    r"straat|laan|plein|singel|gracht|kade|dijk|dreef|hof|utca|útja|út|tér|ulice|třída|náměstí|ulica|cesta|tee|mnt|tänav|lei|starstræti|braut|vangur|stígur)"
+)
+_FOREIGN = re.compile(
+    rf"(?<!\w)(?:\d{{1,6}} )?(?:{_FOREIGN_PREFIX} (?:[^\W\d_](?:[^\W\d_]|['’.-]){{0,24}} ?){{1,5}}?,? ?(?:n[°º]? ?)?\d{{1,5}}\b|(?:\d{{1,5}},? )?(?:[^\W\d_][\w'’.-]{{0,20}} ){{0,2}}[^\W\d_]{{0,24}}{_FOREIGN_SUFFIX},? \d{{1,5}}[a-z]?\b)",
+    re.IGNORECASE,
+)
+_UNIT_WORDS = r"(?:apt|apartment|suite|ste|unit|flat|floor|room|bldg|building)"
+_UNIT = re.compile(
+    rf"(?<!\w){_UNIT_WORDS}\b\.? ?#? ?(?:\d[\w-]{{0,5}}|[A-Z]\d{{0,4}})\b(?:,? box \d{{1,6}}\b)?", re.IGNORECASE
+)
+_BOX = re.compile(
+    r"\b(?:p\.? ?o\.? ?box|post office box|locked bag) ?#?\d{1,7}\b|\bpsc \d{1,5},? box \d{1,6}\b|\b(?:uss|usns|usnv|usv|uscgc) [^\W\d_][\w'’-]{0,24}\b",
+    re.IGNORECASE,
+)
+_MILITARY = re.compile(r"\b(?:APO|FPO|DPO),? A[AEP],? \d{5}(?:-\d{4})?\b", re.IGNORECASE)
+#: A whole line that is a house number and a name, as pasted from an address book.
+_LINE = re.compile(
+    rf"(?:^|(?<=\n))[^\w\n]{{0,6}}(\d{{1,6}} (?:[^\W\d_a-zß-öø-ÿ][\w'’.-]{{0,24}} ?|\d{{1,4}}(?:st|nd|rd|th)? ?|(?:de|di|da|do|van|der|den|del|la|of|the) ){{1,6}})[ ,]{{0,2}}(?=\n|$)"
+)
+_CUE = re.compile(
+    r"\b(?:address(?:es)?(?: (?:is|to|of [^\n:,.]{1,40}? is)(?: now)?|:| was)|addresses, here they are:|(?:lives?|living|reside|stay(?:ing)?) (?:at|on|in)|(?:deliver|ship|send|sent|post|mail|forward)(?: it| them| this| that| the [a-z]{2,20}| my [a-z]{2,20})? to|moved to|located at|return to|meet me at|(?:arrived|statement sent) (?:at|to))[\s:]{1,3}(?=[^\n]{0,60}\d)",
+    re.IGNORECASE,
+)
+_AFTER_CUE = re.compile(
+    r"(?:the (?:north|south|east|west) side of |the corner of )?(?:[^\n.?!;]|\.(?=\s?\S)(?! [A-Z][a-z]+ [a-z])|\n(?=[ ,]*[\w>?]))"
+)
+_SEPARATOR = r"(?:\s{0,3},\s{0,3}|\s{0,2}\n\W{0,6}| {1,3})"
+_POSTCODE_UK = r"[A-Za-z]{1,2}\d[A-Za-z\d]? ?\d[A-Za-z]{2}"
+_POSTCODE_CA = r"[A-Za-z]\d[A-Za-z] ?\d[A-Za-z]\d"
+_CODE = (
+    rf"(?:\d{{5}}-\d{{4}}|\d{{3}} \d{{2}}|\d{{4}} [A-Z]{{2}}|\d{{2}}-\d{{3}}|\d{{4,6}}|{_POSTCODE_UK}|{_POSTCODE_CA})\b"
+)
+_CAP = r"[^\W\d_a-zß-öø-ÿ][\w'’.-]{0,24}"
+#: What may follow a street: units, a city and a state, a postcode, a country.
+_TAIL = re.compile(
+    rf"(?:{_SEPARATOR}(?:{_UNIT_WORDS}\.? ?#? ?\w{{1,6}}\b|#\d{{1,5}}|{_CODE}|[A-Z]{{1,3}}\b(?=\W{{0,4}}(?:{_CODE}|[A-Z]))|(?<=[,\n] )[A-Z]{{2}}\b)"
+    rf"|(?:\s{{0,3}},\s{{0,3}}|\s{{0,2}}\n\W{{0,6}}){_CAP}(?: {_CAP}){{0,3}}(?: \([A-Z][a-z]+\))?(?: {_CODE})?(?=\W|$))",
+)
+_LOWER_TAIL = re.compile(rf"[, ]{{1,3}}(?:[^\W\d_]{{2,20}}[, ]{{1,2}}){{1,5}}{_CODE}", re.IGNORECASE)
+_ZIP_AFTER_CUE = re.compile(
+    rf"\b(?:zip(?: ?code)?|post(?:al)? ?code|postcode|plz)\b\s?(?:is|:|#|=|,)?\s{{0,2}}(?:is )?({_CODE}|\d{{3}}\b)",
+    re.IGNORECASE,
+)
+_ZIP_AFTER_STATE = re.compile(r"\b[A-Z]{2},? (\d{5}(?:-\d{4})?)\b")
+_ZIP_SURE = re.compile(rf"(?<![\w#$€£.-])(?:\d{{5}}-\d{{4}}|{_POSTCODE_UK}|{_POSTCODE_CA})(?![\w-])")
+_ZIP_BARE = re.compile(r"(?<![\w#$€£.-])\d{5}(?![\w-]|\.\d)")
+_MAX_ADDRESS = 160
+
+
+def find_addresses(text: str) -> Iterator[tuple[int, int]]:
+    """Start and end of every postal address or part of one; they may overlap."""
+    if not any(char.isdigit() for char in text):
+        return
+    for match in _STREET.finditer(text):
+        words = match[2].casefold().split()
+        if any(word in _NOT_IN_STREET for word in words) or not (words or match[3]):
+            continue
+        if match[4] and not (words and (len(match[1]) >= 2 or match[2][0].isupper())):
+            continue
+        yield match.start(), _end(text, match.end())
+    for pattern in (_FOREIGN, _BOX, _MILITARY, _UNIT):
+        for match in pattern.finditer(text):
+            yield match.start(), _end(text, match.end())
+    for match in _LINE.finditer(text):
+        yield match.start(1), _end(text, match.end(1))
+    for match in _CUE.finditer(text):
+        yield from _after_cue(text, match.end())
+
+
+def find_postcodes(text: str, *, bare: bool = False) -> Iterator[tuple[int, int]]:
+    """Start and end of postcodes; ``bare``: five digits alone count too."""
+    for pattern, group in (
+        (_ZIP_AFTER_CUE, 1),
+        (_ZIP_AFTER_STATE, 1),
+        (_ZIP_SURE, 0),
+        *(((_ZIP_BARE, 0),) if bare else ()),
+    ):
+        for match in pattern.finditer(text):
+            yield match.span(group)
+
+
+def _end(text: str, end: int) -> int:
+    """Widen an address by what follows it, at most some hundred characters."""
+    limit = end + _MAX_ADDRESS
+    while end < limit:
+        match = _TAIL.match(text, end) or _LOWER_TAIL.match(text, end)
+        if match is None or match.end() == end:
+            break
+        end = match.end()
+    return end
+
+
+def _after_cue(text: str, start: int) -> Iterator[tuple[int, int]]:
+    """An address after "my address is": from the first word with a digit or a capital to the last of its kind."""
+    end = start
+    while end < min(len(text), start + _MAX_ADDRESS) and (match := _AFTER_CUE.match(text, end)):
+        end = match.end()
+    words = list(re.finditer(r"\S+", text[start:end]))
+    if not words or not (words[0][0][0].isdigit() or words[0][0][0].isupper()):
+        return
+    last = words[0]
+    for word in words:
+        if not (
+            word[0][0].isdigit()
+            or word[0][0].isupper()
+            or not word[0][0].isalnum()
+            or word[0].casefold() in ("de", "di", "da", "van", "der", "la", "do")
+        ):
+            break
+        last = word
+    found = text[start : start + last.end()].rstrip(" ,.?!;")
+    if any(char.isdigit() for char in found):
+        yield start, start + len(found)

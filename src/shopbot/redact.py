@@ -1,0 +1,263 @@
+"""Redaction: personal data becomes placeholders before anything is stored or leaves the box.
+
+What the store knows of the customer is replaced exactly, whatever its case, accents and spacing; then what patterns find
+(:mod:`shopbot.personal_data`). One value has one placeholder in a session (``<ORDER_1>`` stays one order), also in
+another process: a :class:`Redactor` remembers short keyed hashes, never values.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, is_dataclass
+from typing import TYPE_CHECKING, Any
+
+from shopbot.personal_data import Span, find
+
+if TYPE_CHECKING:
+    from shopbot.store import Address, Customer, Order
+
+#: A placeholder as it stands in redacted text.
+PLACEHOLDER = re.compile(r"<([A-Z]{2,10})_(\d{1,6})>")
+#: Bits of the keyed hash that are kept: enough to tell a session's values apart, too few to guess a phone number back.
+_DIGEST_BYTES = 3
+MAX_CHARS = 20_000
+_MAX_ITEMS = 500
+_MAX_DEPTH = 12
+#: Names and cities that are words as well: alone they count only with a capital inside a sentence.
+_WORDS_TOO = frozenset(
+    "may will mark grace joy rose brown green white black gray grey young long short price gold silver hope faith summer autumn april june august art bill rich dean "
+    "drew jack frank grant chase chance hunter mason carter cook baker king knight lane hill wood woods stone bush rivers field fields park parks church bishop page pearl ruby "
+    "amber violet olive ivy lily daisy iris sky star penny sue pat rob nick ray lee best love sweet case cash banks bell ball bird fish fox wolf swan day week major cross "
+    "reading bath mobile orange nice phoenix independence order box card return item blue red pink dark light small large little".split()
+)
+_STRUCTURED = {
+    "first_name": "NAME",
+    "last_name": "NAME",
+    "full_name": "NAME",
+    "customer_name": "NAME",
+    "email": "EMAIL",
+    "phone": "PHONE",
+    "line1": "ADDRESS",
+    "line2": "ADDRESS",
+    "postcode": "POSTCODE",
+    "customer_id": "CUSTOMER",
+}
+
+
+class Redactor:
+    """Replaces personal data by placeholders, consistently within one session.
+
+    ``key``: secret of the keyed hashes. ``numbers``: (kind, hash) → number given so far, as an earlier process left them;
+    :attr:`numbers` grows while text is redacted. Not thread-safe; cheap to make.
+    """
+
+    def __init__(
+        self,
+        key: bytes | None = None,
+        numbers: Mapping[tuple[str, bytes], int] | None = None,
+        *,
+        highest: Mapping[str, int] | None = None,
+    ) -> None:
+        self._key = key or secrets.token_bytes(32)
+        self.numbers = dict(numbers or {})
+        self._highest = dict(highest or {})
+        for (kind, _), number in self.numbers.items():
+            self._highest[kind] = max(number, self._highest.get(kind, 0))
+        self._known: dict[str, tuple[str, str]] = {}
+        self._spaced: set[str] = set()
+        self._everyday: set[str] = set()
+
+    def know(self, customer: Customer | None, orders: Iterable[Order] = ()) -> None:
+        """Learn what the store knows of the customer."""
+        if customer is not None:
+            self._know_customer(customer)
+        for order in orders:
+            self._know_id(order.id, "ORDER")
+            self._know_address(order.address)
+            for parcel in order.fulfillments:
+                for tracking in parcel.tracking_ids:
+                    self._know_id(tracking, "TRACKING")
+            for payment in order.payments:
+                self._know_id(payment.method_id, "PAYMENT")
+
+    def know_value(self, kind: str, value: str) -> None:
+        """Learn one more value that is personal, for instance a name that the customer gave."""
+        if len(_compact(value)[0]) >= 2:
+            self._know(value, kind, value)
+
+    def text(self, text: str, *, expects_identity: bool = False) -> str:
+        """``text`` with placeholders; placeholders that stand in it already stay. At most 20,000 characters are kept."""
+        text = text[:MAX_CHARS]
+        kept = [match.span() for match in PLACEHOLDER.finditer(text)]
+        spans = [*self._find_known(text), *find(text, expects_identity=expects_identity)]
+        spans = [span for span in spans if not any(span.start < end and start < span.end for start, end in kept)]
+        pieces, position = [], 0
+        for span in merge_spans(spans):
+            pieces += [
+                text[position : span.start],
+                self._placeholder(span.kind, span.key or text[span.start : span.end]),
+            ]
+            position = span.end
+        return "".join(pieces) + text[position:]
+
+    def value(self, value: Any, *, field: str = "", _depth: int = 0) -> Any:
+        """A JSON-able copy of ``value`` with every string, key and long number in it redacted."""
+        if _depth > _MAX_DEPTH:
+            return "…"
+        if value is None or isinstance(value, bool):
+            return value
+        if isinstance(value, (int, float)):
+            digits = str(value)
+            return value if self.text(digits) == digits else self.text(digits)
+        if isinstance(value, str):
+            kind = _STRUCTURED.get(field)
+            if kind and value.strip() and not PLACEHOLDER.fullmatch(value):
+                known = self._known.get(_compact(value)[0])
+                return self._placeholder(*known) if known else self._placeholder(kind, value)
+            return self.text(value)
+        if is_dataclass(value) and not isinstance(value, type):
+            value = asdict(value)
+        if isinstance(value, Mapping):
+            items = list(value.items())[:_MAX_ITEMS]
+            return {self.text(str(key)): self.value(item, field=str(key), _depth=_depth + 1) for key, item in items}
+        if isinstance(value, (list, tuple, set, frozenset)):
+            return [self.value(item, field=field, _depth=_depth + 1) for item in list(value)[:_MAX_ITEMS]]
+        return self.text(str(value))
+
+    def _know_customer(self, customer: Customer) -> None:
+        person = f"{customer.first_name} {customer.last_name}"
+        self._know(person, "NAME", person)
+        self._know(f"{customer.last_name} {customer.first_name}", "NAME", person)
+        self._know_word(customer.first_name, "NAME", person)
+        self._know_word(customer.last_name, "NAME", person)
+        self._know_id(customer.id, "CUSTOMER")
+        self._know(customer.email, "EMAIL", customer.email)
+        self._know(customer.email.replace("@", " at ").replace(".", " dot "), "EMAIL", customer.email)
+        self._know_address(customer.address)
+        for method in customer.payment_methods:
+            self._know_id(method.id, "PAYMENT")
+            if len(method.last_four) >= 4:
+                self._know(method.last_four, "PAYMENT", method.id)
+        for order_id in customer.order_ids:
+            self._know_id(order_id, "ORDER")
+
+    def _know_address(self, address: Address) -> None:
+        whole = str(address)
+        parts = [address.line1, address.line2, address.city, address.state, address.postcode, address.country]
+        for length in range(1, len(parts) + 1):
+            for chosen in (parts[:length], [parts[0], *parts[2:length]]):
+                phrase = " ".join(part for part in chosen if part)
+                if address.line1 and phrase:
+                    self._know(phrase, "ADDRESS", whole)
+        if len(address.line2) >= 3:
+            self._know(address.line2, "ADDRESS", whole)
+        if len(address.postcode) >= 3:
+            self._know(address.postcode, "POSTCODE", address.postcode)
+            self._know(f"{address.state} {address.postcode}", "POSTCODE", address.postcode)
+        self._know_word(address.city, "CITY", address.city)
+
+    def _know_id(self, value: str, kind: str) -> None:
+        """An id is found whatever stands between its characters; of a letter and digits, the digits alone count too."""
+        compact = _compact(value)[0]
+        if len(compact) >= 2:
+            self._known.setdefault(compact, (kind, value))
+            self._spaced.add(compact)
+        digits = compact.lstrip("abcdefghijklmnopqrstuvwxyz")
+        if len(digits) >= 4 and digits.isdigit() and len(compact) - len(digits) in (1, 2):
+            self._known.setdefault(digits, (kind, value))
+            self._spaced.add(digits)
+
+    def _know_word(self, value: str, kind: str, key: str) -> None:
+        self._know(value, kind, key)
+        if value.casefold() in _WORDS_TOO:
+            self._everyday.add(_compact(value)[0])
+
+    def _know(self, value: str, kind: str, key: str) -> None:
+        compact = _compact(value)[0]
+        if len(compact) >= 2:
+            self._known.setdefault(compact, (kind, key))
+            if any(not char.isalnum() for char in value.strip()):
+                self._spaced.add(compact)
+
+    def _find_known(self, text: str) -> list[Span]:
+        if not self._known:
+            return []
+        compact, places = _compact(text)
+        found = []
+        for value, (kind, key) in self._known.items():
+            at = compact.find(value)
+            while at >= 0:
+                start, end = places[at], places[at + len(value) - 1] + 1
+                if self._stands_alone(text, start, end, value):
+                    found.append(Span(start, end, kind, key))
+                at = compact.find(value, at + 1)
+        return found
+
+    def _stands_alone(self, text: str, start: int, end: int, value: str) -> bool:
+        """Whether the stretch begins and ends with a word, and is no price and no everyday word that is a name by chance."""
+        if text[max(0, start - 1) : start].isalnum() or text[end : end + 1].isalnum():
+            return False
+        before, stretch = text[max(0, start - 3) : start], text[start:end]
+        if value in self._everyday:
+            return stretch[0].isupper() and re.search(r"[\w,;:'’-] ?$", before) is not None
+        if value.isdigit() and len(value) <= 5:
+            is_price = re.search(r"[$€£] ?$|\d[.,]$", before) or re.match(r"[.,]\d|[$€£%]", text[end : end + 2])
+            return stretch == value and not is_price and (len(value) > 3 or before.endswith("#"))
+        if value in self._spaced:
+            return len(stretch) <= 2 * len(value) + 2
+        return not any(char.isspace() for char in stretch)
+
+    def _placeholder(self, kind: str, key: str) -> str:
+        """The placeholder of a value; the next free number of its kind where it is new."""
+        message = f"{kind}\0{_compact(key)[0] or key}".encode("utf-8", "surrogatepass")
+        digest = hmac.new(self._key, message, hashlib.sha256).digest()[:_DIGEST_BYTES]
+        number = self.numbers.get((kind, digest))
+        if number is None:
+            number = self._highest.get(kind, 0) + 1
+            self._highest[kind] = self.numbers[kind, digest] = number
+        return f"<{kind}_{number}>"
+
+
+def redact(text: str, known: Customer | None, orders: Iterable[Order] = ()) -> str:
+    """``text`` with placeholders for what the store knows of this customer and for what patterns find."""
+    redactor = Redactor()
+    redactor.know(known, orders)
+    return redactor.text(text)
+
+
+def _compact(text: str) -> tuple[str, list[int]]:
+    """The letters and digits of ``text``, folded, and where each of them stands in it."""
+    if text.isascii():
+        places = [place for place, char in enumerate(text) if char.isalnum()]
+        return "".join([text[place] for place in places]).lower(), places
+    letters, places = [], []
+    for place, char in enumerate(text):
+        for part in char if char.isascii() else unicodedata.normalize("NFKD", char).casefold():
+            if part.isalnum():
+                letters.append(part.lower())
+                places.append(place)
+    return "".join(letters), places
+
+
+def merge_spans(spans: Iterable[Span]) -> list[Span]:
+    """Spans that do not overlap: what overlaps is joined, and is of the kind of its longest part (the first found, if equal)."""
+    merged: list[Span] = []
+    sizes: list[int] = []
+    for span in sorted(spans, key=lambda span: (span.start, -span.end)):
+        if span.end <= span.start:
+            continue
+        if not merged or span.start >= merged[-1].end:
+            merged.append(span)
+            sizes.append(span.end - span.start)
+            continue
+        last, end = merged[-1], max(merged[-1].end, span.end)
+        if span.end - span.start > sizes[-1]:
+            merged[-1], sizes[-1] = Span(last.start, end, span.kind, ""), span.end - span.start
+        elif end != last.end:
+            merged[-1] = Span(last.start, end, last.kind, "")
+    return merged

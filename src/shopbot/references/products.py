@@ -1,0 +1,27 @@
+"""Product types by name: "desk lamps", "tshirt"."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from shopbot.references.names import name_score
+from shopbot.references.outcome import Choice, Choose, Found, Outcome, Unknown
+from shopbot.references.words import digits
+from shopbot.store import Product
+
+
+def resolve_product(products: Sequence[Product], words: str) -> Outcome:
+    """The product type that the words name."""
+    number = digits(words)
+    if len(number) >= 6:
+        for product in products:
+            if product.id == number or product.variant(number):
+                return Found(product)
+    scored = sorted(((name_score(words, product.name), product) for product in products), key=lambda pair: -pair[0])
+    best = scored[0][0] if scored else 0.0
+    top = [product for score, product in scored if score == best]
+    if best < 0.4:
+        return Unknown(f"I can't find \u201c{words}\u201d in our shop.")
+    if len(top) == 1:
+        return Found(top[0])
+    return Choose("Which product do you mean?", tuple(Choice(product.name, product.id) for product in top[:8]))

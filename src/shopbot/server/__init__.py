@@ -1,0 +1,1 @@
+"""The HTTP service. ``from shopbot.server.app import create_app`` embeds it."""

@@ -1,0 +1,182 @@
+"""The outermost layer of the HTTP service: who may ask, how much, and what every response carries."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import json
+import logging
+from collections.abc import Collection
+from time import perf_counter
+from urllib.parse import urlsplit
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_log = logging.getLogger("shopbot.access")
+MAX_BODY_BYTES = 64 * 1024
+_BODY_TIMEOUT_S = 15.0
+#: The names of this box itself. A page of a foreign site that rebinds its name to 127.0.0.1 still sends its own name as Host.
+LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+_HEADERS = {
+    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=()",
+}
+
+
+class Refused(Exception):  # noqa: N818  (not an error: an answer)
+    """A request that is not let through."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status, self.code, self.message = status, code, message
+
+
+_INTERNAL = Refused(500, "internal", "Something went wrong here. Please try again.")
+
+
+class Guard:
+    """ASGI middleware: Host and Origin, the body's size, security headers, an access log without personal data.
+
+    ``hosts``: the names a request may give as Host (without port); None lets any pass.
+    """
+
+    def __init__(self, app: ASGIApp, *, hosts: Collection[str] | None) -> None:
+        self._app = app
+        self._hosts = None if hosts is None else frozenset(name.lower() for name in hosts)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started, status = perf_counter(), 0
+
+        async def send_guarded(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message = {**message, "headers": _with_security(message.get("headers", ()))}
+            await send(message)
+
+        try:
+            self._check_origin(scope)
+            body = await _read_body(scope, receive)
+            await self._app(scope, _replay(body, receive), send_guarded)
+        except Refused as refused:
+            await _refuse(refused, send_guarded)
+        except Exception:
+            # caught here and not by the server, whose log would quote the message and with it what the customer wrote
+            _log.exception("unexpected error")
+            if not status:
+                await _refuse(_INTERNAL, send_guarded)
+        finally:
+            _log_access(scope, status, 1e3 * (perf_counter() - started))
+
+    def _check_origin(self, scope: Scope) -> None:
+        host = _header(scope, b"host")
+        if self._hosts is not None and host_name(host) not in self._hosts:
+            raise Refused(400, "bad_host", "This service does not answer to that host name.")
+        origin = _header(scope, b"origin")
+        if origin and scope["method"] not in ("GET", "HEAD") and not self._is_own(origin, host):
+            raise Refused(400, "bad_origin", "Only this service's own pages may send that from a browser.")
+
+    def _is_own(self, origin: str, host: str) -> bool:
+        try:
+            netloc = urlsplit(origin).netloc.lower()
+        except ValueError:
+            return False
+        named = self._hosts is not None and host_name(netloc) in self._hosts - LOOPBACK_NAMES
+        return bool(netloc) and (netloc == host.lower() or named)
+
+
+def host_name(netloc: str) -> str:
+    """``[::1]:8000`` → ``::1``; ``Shop.Example:80`` → ``shop.example``; what is no host name → an empty string."""
+    try:
+        return (urlsplit(f"//{netloc}").hostname or "").rstrip(".")
+    except ValueError:
+        return ""
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this box itself can reach a service bound to ``host``."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _header(scope: Scope, name: bytes) -> str:
+    return ", ".join(value.decode("latin-1") for key, value in scope["headers"] if key == name)
+
+
+async def _read_body(scope: Scope, receive: Receive) -> bytes:
+    """The whole body. :class:`Refused` where it is too large or does not come."""
+    declared = _header(scope, b"content-length")
+    if declared.isdecimal() and int(declared) > MAX_BODY_BYTES:
+        raise _too_large()
+    try:
+        return await asyncio.wait_for(_collect(receive), _BODY_TIMEOUT_S)
+    except asyncio.TimeoutError:
+        raise Refused(408, "timeout", "The request's body did not arrive in time.") from None
+
+
+async def _collect(receive: Receive) -> bytes:
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Refused(400, "disconnected", "The connection was closed.")
+        body += message.get("body", b"")
+        if len(body) > MAX_BODY_BYTES:
+            raise _too_large()
+        if not message.get("more_body"):
+            return bytes(body)
+
+
+def _too_large() -> Refused:
+    return Refused(413, "too_large", f"A request may have at most {MAX_BODY_BYTES} bytes.")
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replay() -> Message:
+        return messages.pop() if messages else await receive()
+
+    return replay
+
+
+async def _refuse(refused: Refused, send: Send) -> None:
+    body = json.dumps({"error": {"code": refused.code, "message": refused.message}}).encode()
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"cache-control", b"no-store"),
+        (b"connection", b"close"),
+    ]
+    await send({"type": "http.response.start", "status": refused.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _with_security(headers: Collection[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    present = {key.lower() for key, _ in headers}
+    added = [(key.encode(), value.encode()) for key, value in _HEADERS.items() if key.encode() not in present]
+    return [*headers, *added]
+
+
+def _log_access(scope: Scope, status: int, elapsed_ms: float) -> None:
+    """The route's pattern, not the path: a session's id is its key, and a path may hold anything."""
+    route = getattr(scope.get("route"), "path", "-")
+    _log.info("%s %s %d %.0f ms", _method(scope), route, status, elapsed_ms)
+
+
+def _method(scope: Scope) -> str:
+    method = str(scope["method"])
+    return method if method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS") else "OTHER"

@@ -1,0 +1,123 @@
+"""The frozen records that travel between the parts of a turn."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+Effect = Literal["read", "write"]
+
+#: Dialogue acts: what a customer can do in a conversation beside asking for a tool.
+DIALOGUE_ACTS = (
+    "affirm",
+    "deny",
+    "inform",
+    "nevermind",
+    "handoff",
+    "smalltalk",
+    "abuse",
+    "other_language",
+    "out_of_scope",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What the model understood: a tool call or a dialogue act.
+
+    ``arguments`` are the customer's own words, not yet looked up in the store. ``confidence`` is the calibrated
+    probability in [0, 1] that the act is right.
+    """
+
+    name: str
+    arguments: Mapping[str, str] = field(default_factory=dict)
+    confidence: float = 1.0
+
+    def __str__(self) -> str:
+        inside = ", ".join(f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in self.arguments.items())
+        return f"{self.name}({inside})"
+
+
+@dataclass(frozen=True, slots=True)
+class Awaiting:
+    """What the bot asked for and waits for.
+
+    ``kind``: ``slot`` (a missing argument), ``identity`` (e-mail, or name and postcode) or ``confirmation`` (a yes to
+    the action read back). ``choices`` are the numbered options shown, as text.
+    """
+
+    kind: Literal["slot", "identity", "confirmation"]
+    tool: str
+    slot: str | None = None
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A tool that ran: its arguments by value, its effect and what came back."""
+
+    tool: str
+    arguments: Mapping[str, Any]
+    effect: Effect
+    call_id: str
+    result: Mapping[str, Any] = field(default_factory=dict)
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a tool returns.
+
+    ``text`` is shown to the customer as it stands. ``content`` is the typed result behind it (JSON-able).
+    ``shown`` lists the ids of orders (``order:…``), items (``item:…``) or products (``product:…``) in the order they
+    were shown, so that the customer can say "the second one".
+    """
+
+    text: str
+    content: Mapping[str, Any] = field(default_factory=dict)
+    shown: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why the shop's policy forbids a call. ``instead`` names a tool that could do what the customer wants."""
+
+    text: str
+    instead: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Handoff:
+    """A conversation handed to a human agent; ``ticket_id`` is the ticket in the store."""
+
+    reason: str
+    ticket_id: str
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The bot's answer to one message. ``as_json`` is public API."""
+
+    text: str
+    acts: tuple[Act, ...] = ()
+    tool_calls: tuple[ToolCall, ...] = ()
+    awaiting: Awaiting | None = None
+    handoff: Handoff | None = None
+    timings_ms: Mapping[str, float] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """The reply in the shape that HTTP and ``--json`` give."""
+        return {
+            "reply": self.text,
+            "acts": [
+                {"name": act.name, "arguments": dict(act.arguments), "confidence": round(act.confidence, 4)}
+                for act in self.acts
+            ],
+            "tool_calls": [asdict(call) for call in self.tool_calls],
+            "awaiting": asdict(self.awaiting) if self.awaiting else None,
+            "handoff": asdict(self.handoff) if self.handoff else None,
+            "timings_ms": {stage: round(ms, 2) for stage, ms in self.timings_ms.items()},
+        }

@@ -1,0 +1,206 @@
+"""From a message to typed acts: prompt, grammar, decode, grounding, confidence.
+
+The prompt (format 1) is terse on purpose, for every token costs milliseconds on the box: a static head that the
+engine keeps cached, the dialogue state in a few words, the message. What a tool is called and what it takes is in
+the weights of the LoRA adapter; the grammar holds the model to the tools that are enabled. Tools that the checkpoint
+was not trained on are found by their example utterances instead (see docs/understanding.md for the measurement).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+
+from rapidfuzz import fuzz
+
+from shopbot import grammar
+from shopbot.backends import Completion, ModelBackend
+from shopbot.textindex import TextIndex
+from shopbot.tools import Tool
+from shopbot.types import Act
+
+PROMPT_FORMAT = 1
+#: Never changes, so the engine reads it once.
+PROMPT_HEAD = "<|im_start|>shop acts\n"
+#: A word that the model copied with a slip is put right when it is this similar (0–100) to a stretch of the message.
+SNAP_SIMILARITY = 86.0
+_DEMONSTRATIONS = 4
+_EXAMPLE_ARGUMENT = re.compile(r"\[(\w+): ([^\]]+)\]")
+_ARTICLE = re.compile(r"^(?:the|my|a|an|order|order number)\s+", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Platt scaling: P(right) = sigmoid(slope · logit(p) + offset), p the model's probability of the act's name."""
+
+    slope: float = 1.0
+    offset: float = 0.0
+
+    def __call__(self, logprob: float) -> float:
+        clipped = min(max(math.exp(logprob), 1e-6), 1 - 1e-6)
+        return 1 / (1 + math.exp(-(self.slope * math.log(clipped / (1 - clipped)) + self.offset)))
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """The acts of one message. ``dropped`` names the arguments that the message does not contain."""
+
+    acts: tuple[Act, ...]
+    completion: Completion
+    dropped: tuple[str, ...]
+    timings_ms: Mapping[str, float]
+
+
+def render_prompt(state: str, message: str, demonstrations: Sequence[tuple[str, str]] = ()) -> str:
+    """The prompt of format 1. ``demonstrations``: pairs of message and acts, shown as earlier exchanges."""
+    shown = "".join(f"{_exchange('-', text)}{acts}<|im_end|>\n" for text, acts in demonstrations)
+    return PROMPT_HEAD + shown + _exchange(state, message)
+
+
+def _exchange(state: str, message: str) -> str:
+    return f"[{state}] {neutralise(message)}<|im_end|>"
+
+
+def neutralise(message: str) -> str:
+    """The message on one line, with nothing in it that an engine could take for a control token."""
+    return re.sub(r"<(?=[|/])|(?<=\|)>", " ", " ".join(message.split()))
+
+
+def ground(value: str, message: str) -> str | None:
+    """The stretch of ``message`` that ``value`` copies, or None if it is not there.
+
+    Case and white space may differ, and a slip of the model is put right when the most similar stretch of the message
+    is similar enough. What comes back stands in the message letter by letter.
+    """
+    wanted, text = " ".join(value.split()), " ".join(message.split())
+    if not wanted or not text:
+        return None
+    at = text.casefold().find(wanted.casefold())
+    if at >= 0 and len(text.casefold()) == len(text):
+        return _whole_words(text, at, at + len(wanted)) if wanted[-1].isdigit() else text[at : at + len(wanted)]
+    if len(wanted) < 4:
+        return None
+    near = fuzz.partial_ratio_alignment(wanted.casefold(), text.casefold(), score_cutoff=SNAP_SIMILARITY)
+    if near is None or near.dest_end - near.dest_start < 4 or len(text.casefold()) != len(text):
+        return None
+    return _whole_words(text, near.dest_start, near.dest_end)
+
+
+def _whole_words(text: str, start: int, end: int) -> str:
+    """Widen a stretch so that it cuts no word or number in two."""
+    while start > 0 and text[start].isalnum() and text[start - 1].isalnum():
+        start -= 1
+    while end < len(text) and text[end - 1].isalnum() and text[end].isalnum():
+        end += 1
+    return text[start:end].strip()
+
+
+class Understanding:
+    """Turns messages into acts with one backend and one set of tools.
+
+    ``trained``: the tools the checkpoint was trained on; the others are routed by their examples. Thread-safe.
+    """
+
+    def __init__(
+        self,
+        backend: ModelBackend,
+        tools: Iterable[Tool],
+        *,
+        trained: Iterable[str] = (),
+        calibration: Calibration | None = None,
+        novelty_similarity: float = 0.45,
+    ) -> None:
+        self.backend = backend
+        self.tools = {tool.name: tool for tool in tools}
+        self._signatures = grammar.signatures(self.tools.values())
+        self._grammar = grammar.build(self.tools.values())
+        self._calibration = calibration or Calibration()
+        self._novelty_similarity = novelty_similarity
+        self._novel = frozenset(self.tools) - frozenset(trained)
+        examples = [(tool.name, example) for tool in self.tools.values() for example in tool.examples]
+        self._examples = examples if self._novel else []
+        self._index = TextIndex([_plain(example) for _, example in self._examples])
+
+    def __call__(self, message: str, state: str) -> Understood:
+        """Understand ``message`` in the dialogue ``state`` (see :func:`shopbot.session.prompt_state`)."""
+        started = perf_counter()
+        candidates, demonstrations = self._novel_candidates(message)
+        allowed = self._grammar
+        if candidates:
+            allowed = grammar.build(self.tools[name] for name in candidates)
+        prompt = render_prompt(state, message, demonstrations)
+        prepared = perf_counter()
+        completion = self.backend.complete(prompt, grammar=allowed, max_tokens=48 + len(message) // 2)
+        decoded = perf_counter()
+        acts, dropped = self._decode(completion, message)
+        if candidates:
+            acts = self._prefer(candidates, acts, message)
+        timings = {"prompt": 1e3 * (prepared - started), "model": 1e3 * (decoded - prepared)}
+        timings["decode"] = 1e3 * (perf_counter() - decoded)
+        return Understood(tuple(acts), completion, tuple(dropped), timings)
+
+    def _decode(self, completion: Completion, message: str) -> tuple[list[Act], list[str]]:
+        acts: list[Act] = []
+        dropped: list[str] = []
+        for raw in grammar.parse(completion.text):
+            if raw.name not in self._signatures:
+                continue
+            arguments = {}
+            for key, value in raw.arguments.items():
+                choices = self._signatures[raw.name].get(key)
+                if choices is None:
+                    continue
+                grounded = value if value in choices else ground(value, message)
+                if grounded is None:
+                    dropped.append(f"{raw.name}.{key}")
+                else:
+                    arguments[key] = grounded
+            if raw.name == "inform" and raw.arguments and not arguments:
+                continue
+            acts.append(Act(raw.name, arguments, self._confidence(completion, raw)))
+        return acts, dropped
+
+    def _confidence(self, completion: Completion, raw: grammar.RawAct) -> float:
+        """Calibrated probability of the act's name: the product over the tokens that spell it."""
+        logprob, offset = 0.0, 0
+        for token in completion.tokens:
+            begin, offset = offset, offset + len(token.text)
+            if begin < raw.name_end and offset > raw.start:
+                logprob += token.logprob
+        return self._calibration(logprob)
+
+    def _novel_candidates(self, message: str) -> tuple[list[str], list[tuple[str, str]]]:
+        """Tools without training that the message resembles more than any trained one, and demonstrations for them."""
+        if not self._novel or not message.strip():
+            return [], []
+        scores = self._index.scores(message)
+        order = scores.argsort()[::-1]
+        best_novel = next((row for row in order if self._examples[row][0] in self._novel), None)
+        if best_novel is None or scores[best_novel] < self._novelty_similarity:
+            return [], []
+        if self._examples[order[0]][0] not in self._novel:
+            return [], []
+        name = self._examples[best_novel][0]
+        nearest = [self._examples[row] for row in order if self._examples[row][0] == name][:_DEMONSTRATIONS]
+        return [name], [_demonstration(tool, example) for tool, example in reversed(nearest)]
+
+    def _prefer(self, candidates: Sequence[str], acts: Sequence[Act], message: str) -> list[Act]:
+        """Where the examples decided, the model only fills arguments: its choice of name does not count."""
+        chosen = next((act for act in acts if act.name in candidates), None)
+        if chosen is not None:
+            return [chosen]
+        similarity = float(max(self._index.scores(message)))
+        return [Act(candidates[0], {}, similarity)]
+
+
+def _plain(example: str) -> str:
+    """An example without its argument marks: ``cancel [order: 4711]`` → ``cancel 4711``."""
+    return _EXAMPLE_ARGUMENT.sub(r"\2", example)
+
+
+def _demonstration(tool: str, example: str) -> tuple[str, str]:
+    arguments = dict(_EXAMPLE_ARGUMENT.findall(example))
+    return _plain(example), str(Act(tool, arguments))
