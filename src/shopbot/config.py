@@ -68,11 +68,13 @@ class SessionSection(_Section):
 
 
 class ServerSection(_Section):
-    """The HTTP service."""
+    """The HTTP service. ``allowed_hosts``: names it answers to beside localhost, a reverse proxy's for instance; when bound to
+    the network and empty, any."""
 
     host: str = "127.0.0.1"
     port: int = pydantic.Field(default=8000, ge=0, le=65535)
     messages_per_minute: int = pydantic.Field(default=60, ge=1)
+    allowed_hosts: tuple[str, ...] = ()
 
 
 class TranscriptsSection(_Section):

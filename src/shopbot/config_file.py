@@ -19,6 +19,7 @@ import tomli
 
 from shopbot.config import Config
 from shopbot.errors import ConfigError
+from shopbot.files import write_atomic
 
 _SECRET = re.compile(r"secret|token|password|passwd|api_?key|credential", re.IGNORECASE)
 _URL_PASSWORD = re.compile(r"(?<=://)([^/@\s:]*):([^/\s]*)@")
@@ -27,7 +28,7 @@ MASK = "********"
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One effective setting: ``section.key``, its value (secrets masked) and ``default``, ``environment`` or the file."""
+    """One in force: ``section.key``, its value (secrets masked) and the file, ``environment`` or ``default``."""
 
     key: str
     value: Any
@@ -82,12 +83,7 @@ def write_template(path: Path, *, overwrite: bool = False) -> None:
     """Write :func:`template` to ``path``, readable by its owner only: the file may come to hold secrets."""
     if path.exists() and not overwrite:
         raise ConfigError(f"There is a file '{path}' already.", remedy="Edit it, or overwrite it with --force.")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f"{path.name}.new")
-    draft.unlink(missing_ok=True)
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as stream:
-        stream.write(template())
-    os.replace(draft, path)
+    write_atomic(path, template().encode())
 
 
 def _flat(config: Config) -> Iterator[tuple[str, str, Any]]:

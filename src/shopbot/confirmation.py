@@ -39,7 +39,7 @@ _YES_PHRASES = (
 _NOT_YES = re.compile(
     r"\b(no|not|nope|nah|dont|don t|do not|never|nevermind|cancel that|stop|wait|hold|but|except|instead|rather|only|"
     r"unless|if|before|hmm+|maybe|wrong|incorrect|change|different|actually|first|why|what|when|which|how|who|where|"
-    r"can|could|would|should|does|did|is it|are you|think)\b"
+    r"can|could|would|should|does|did|is (it|that|this)|are|will|think)\b"
 )
 _NO = re.compile(
     r"(no|nope|nah|no thanks|no thank you|no please|don t|dont|do not|never|stop|don t do (it|that)|dont do (it|that)|"

@@ -286,8 +286,7 @@ class Engine:
             state.identity_attempts = 0
             self.hand_off(state, "identity", message, out)
             return True
-        has_tried = "email" in state.facts or "postcode" in state.facts
-        out.say(phrases.NOT_IDENTIFIED if has_tried else phrases.WHO_ARE_YOU)
+        out.say(phrases.NOT_IDENTIFIED if state.identity_attempts else phrases.WHO_ARE_YOU)
         state.awaiting = Awaiting("identity", frame.tool)
         return False
 

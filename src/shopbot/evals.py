@@ -159,9 +159,9 @@ def demo_stores(*, seed: int = CASE_SEED, today: date = CASE_DAY) -> Iterator[Ca
 
     with tempfile.TemporaryDirectory(prefix="shopbot-cases-", ignore_cleanup_errors=True) as folder:
         template = Path(folder) / "template.db"
-        store = open_store(f"sqlite:///{template}")
-        fill_demo(store, seed=seed, today=today)
-        store.close()
+        filled = open_store(f"sqlite:///{template}")
+        fill_demo(filled, seed=seed, today=today)
+        filled.close()
         opened: list[Store] = []
 
         def make() -> Store:
@@ -277,7 +277,9 @@ def replay(
 def snapshot(store: Store) -> dict[str, Any]:
     """Customers and orders as one document, for comparing end states."""
     from shopbot.stores.retail_json import export_retail
+    from shopbot.stores.sql import SqlStore
 
+    assert isinstance(store, SqlStore), "cases are played on SQL stores"
     return export_retail(store)
 
 

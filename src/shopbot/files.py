@@ -23,7 +23,7 @@ def sha256_of(path: Path) -> str:
 
 
 def write_atomic(path: Path, content: bytes) -> None:
-    """Replace ``path`` by ``content``: a reader sees the old file or the new one, never half. Raises :class:`OSError`."""
+    """Replace ``path`` by ``content``: a reader sees the old or the new, never half. Raises :class:`OSError`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:

@@ -1,9 +1,9 @@
 """Read the header of a GGUF file without trusting it.
 
-The engine maps a model file straight into memory and ends the process on some kinds of damage, so everything that can be
-known from the header is checked here first: every count is bounded, nothing is read past the end, and nothing is allocated
-on the word of the file. The key names and block sizes come from the ``gguf`` package; its own reader is not used,
-because it allocates whatever a hostile file asks for.
+The engine maps a model file straight into memory and ends the process on some kinds of damage, so everything that can
+be known from the header is checked here first: every count is bounded, nothing is read past the end, and nothing is
+allocated on the word of the file. The key names and block sizes come from the ``gguf`` package; its own reader is not
+used, because it allocates whatever a hostile file asks for.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _STRING, _ARRAY = 8, 9
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """A row of the tensor table. ``shape``: fastest dimension first. ``offset`` from the start of the file, ``size`` in bytes."""
+    """A row of the tensor table. ``shape``: fastest dimension first. ``offset`` in the file and ``size``: bytes."""
 
     name: str
     shape: tuple[int, ...]
@@ -258,7 +258,7 @@ def _number(metadata: Mapping[str, Any], key: str) -> int:
 
 def _quantization(metadata: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
     try:
-        return gguf.LlamaFileType(_number(metadata, "general.file_type")).name.removeprefix("MOSTLY_")
+        return str(gguf.LlamaFileType(_number(metadata, "general.file_type")).name).removeprefix("MOSTLY_")
     except ValueError:
         sizes: dict[str, int] = {}
         for tensor in tensors.values():
@@ -286,7 +286,7 @@ def require_base(header: ModelHeader) -> None:
 
 
 def require_lora_fits(lora: ModelHeader, base: ModelHeader) -> None:
-    """Raise :class:`ModelError` unless ``lora`` is a LoRA adapter whose every matrix fits one of ``base``, all finite."""
+    """Raise :class:`ModelError` unless ``lora`` is a LoRA adapter with finite matrices that fit ``base``."""
     remedy = "Use a LoRA adapter that was trained on this base."
     if lora.kind != "adapter" or _text(lora.metadata, "adapter.type") != "lora":
         raise ModelError(f"{lora.path} is no LoRA adapter.", remedy=remedy)

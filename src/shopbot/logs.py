@@ -1,7 +1,8 @@
 """Logging that an operator can read and that names no customer.
 
-One line a record on stderr. An exception is given by its type and the place it was raised at, never by its message: the messages of
-database drivers quote the values of a statement, and those are customers' names and addresses. ``--verbose`` shows everything.
+One line a record on stderr. An exception is given by its type and the place it was raised at, never by its message: the
+messages of database drivers quote the values of a statement, and those are customers' names and addresses.
+``--verbose`` shows everything.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ class _Stderr(logging.StreamHandler[TextIO]):
         return sys.stderr
 
     @stream.setter
-    def stream(self, value: TextIO) -> None:  # logging.StreamHandler assigns it
+    def stream(self, _value: TextIO) -> None:  # logging.StreamHandler assigns it
         raise AttributeError("the stream is always sys.stderr")
 
 

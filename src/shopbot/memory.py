@@ -64,7 +64,7 @@ def _cgroup_folders() -> list[tuple[Path, int]]:
         return []
     found: list[tuple[Path, int]] = []
     for line in lines:
-        _, controllers, inside = (line.split(":", 2) + ["", ""])[:3]
+        _, controllers, inside = [*line.split(":", 2), "", ""][:3]
         if controllers == "":
             found += [(folder, 2) for folder in _upwards(_CGROUP, inside)]
         elif "memory" in controllers.split(","):

@@ -1,7 +1,7 @@
 """Postal addresses and postcodes in running text, told by their form alone.
 
-US and UK forms foremost: a house number with a street word, units, PO boxes, military boxes, what follows them up to the
-postcode; then the commonest street words of other languages, and whatever stands after "my address is".
+US and UK forms foremost: a house number with a street word, units, PO boxes, military boxes, what follows them up to
+the postcode; then the commonest street words of other languages, and whatever stands after "my address is".
 """
 
 from __future__ import annotations
@@ -10,33 +10,37 @@ import re
 from collections.abc import Iterator
 
 _STREET_WORDS = (
-    "street|st|avenue|ave|road|rd|boulevard|blvd|lane|ln|terrace|highway|hwy|parkway|pkwy|circle|cir|trail|crescent|gardens|mews|"
-    "turnpike|expressway|freeway|grove|heights|loop|alley|row|walk"
+    "street|st|avenue|ave|road|rd|boulevard|blvd|lane|ln|terrace|highway|hwy|parkway|pkwy|circle|cir|trail|crescent|"
+    "gardens|mews|turnpike|expressway|freeway|grove|heights|loop|alley|row|walk"
 )
 #: Street words that mean other things too: they count after a capital or a number of two digits and more.
 _WEAK_STREET_WORDS = (
     "drive|dr|court|ct|place|pl|square|sq|way|close|park|hill|view|ridge|plaza|point|green|crossing|run|path|pass|mill"
 )
 _LETTERS = r"[^\W\d_](?:[^\W\d_]|['’.-](?=\w)){0,24}\.?"
-_NUMBERED = r"(?<![\w#$€£.,/-])(\d{1,6}[A-Za-z]?(?:-\d{1,4})?)"
 _STREET = re.compile(
-    rf"{_NUMBERED},? ((?:{_LETTERS} |\d{{1,3}}(?:st|nd|rd|th) ){{0,4}}?)(?:({_STREET_WORDS})|({_WEAK_STREET_WORDS}))\b\.?(?: (?:n|s|e|w|ne|nw|se|sw|north|south|east|west)\b)?",
+    rf"(?<![\w#$€£.,/-])(\d{{1,6}}[A-Za-z]?(?:-\d{{1,4}})?),? ((?:{_LETTERS} |\d{{1,3}}(?:st|nd|rd|th) ){{0,4}}?)"
+    rf"(?:({_STREET_WORDS})|({_WEAK_STREET_WORDS}))\b\.?(?: (?:n|s|e|w|ne|nw|se|sw|north|south|east|west)\b)?",
     re.IGNORECASE,
 )
 _NOT_IN_STREET = frozenset(
-    "of the a an to from my your our in for and or with by at on it is was were be that this these those i you we they item items order orders dollars "
-    "days day weeks week months month hours times pieces pair pairs pm am percent off more less which what when please can could would there one two no not only".split()
+    "of the a an to from my your our in for and or with by at on it is was were be that this these those i you we they "
+    "item items order orders dollars days day weeks week months month hours times pieces pair pairs pm am percent off "
+    "more less which what when please can could would there one two no not only".split()
 )
 _FOREIGN_PREFIX = (
-    r"(?:rue|(?-i:Via)|viale|vicolo|corso|piazza|piazzale|contrada|largo|strada|calle|c/|avenida|avda\.?|av\.|paseo|plaza|rua|travessa|praça|chemin|allée|quai|impasse|route de|"
-    r"ul\.|ulica|al\.|os\.|pl\.|bd\.?|boulevard|rambla|carrer|rúa|camino|ronda)"
+    r"(?:rue|(?-i:Via)|viale|vicolo|corso|piazza|piazzale|contrada|largo|strada|calle|c/|avenida|avda\.?|av\.|paseo|plaza|"
+    r"rua|travessa|praça|chemin|allée|quai|impasse|route de|ul\.|ulica|al\.|os\.|pl\.|bd\.?|boulevard|rambla|carrer|"
+    r"rúa|camino|ronda)"
 )
 _FOREIGN_SUFFIX = (
-    r"(?:straße|strasse|str\.|gasse|weg|platz|allee|damm|ufer|ring|steig|gatan|vägen|gränd|stigen|gata|gate|vegen|veien|vej|vei|gade|stræde|allé|vænge|toften|katu|tie|kuja|polku|"
-    r"straat|laan|plein|singel|gracht|kade|dijk|dreef|hof|utca|útja|út|tér|ulice|třída|náměstí|ulica|cesta|tee|mnt|tänav|lei|starstræti|braut|vangur|stígur)"
+    r"(?:straße|strasse|str\.|gasse|weg|platz|allee|damm|ufer|ring|steig|gatan|vägen|gränd|stigen|gata|gate|vegen|veien|"
+    r"vej|vei|gade|stræde|allé|vænge|toften|katu|tie|kuja|polku|straat|laan|plein|singel|gracht|kade|dijk|dreef|hof|utca|"
+    r"útja|út|tér|ulice|třída|náměstí|ulica|cesta|tee|mnt|tänav|lei|stræti|braut|vangur|stígur)"
 )
 _FOREIGN = re.compile(
-    rf"(?<!\w)(?:\d{{1,6}} )?(?:{_FOREIGN_PREFIX} (?:[^\W\d_](?:[^\W\d_]|['’.-]){{0,24}} ?){{1,5}}?,? ?(?:n[°º]? ?)?\d{{1,5}}\b|(?:\d{{1,5}},? )?(?:[^\W\d_][\w'’.-]{{0,20}} ){{0,2}}[^\W\d_]{{0,24}}{_FOREIGN_SUFFIX},? \d{{1,5}}[a-z]?\b)",
+    rf"(?<!\w)(?:(?:\d{{1,6}} )?{_FOREIGN_PREFIX} (?:[^\W\d_](?:[^\W\d_]|['’.-]){{0,24}} ?){{1,5}}?,? ?\d{{1,5}}\b"
+    rf"|(?:\d{{1,6}},? )?(?:[^\W\d_][\w'’.-]{{0,20}} ){{0,2}}[^\W\d_]{{0,24}}{_FOREIGN_SUFFIX},? \d{{1,5}}[a-z]?\b)",
     re.IGNORECASE,
 )
 _UNIT_WORDS = r"(?:apt|apartment|suite|ste|unit|flat|floor|room|bldg|building)"
@@ -44,36 +48,45 @@ _UNIT = re.compile(
     rf"(?<!\w){_UNIT_WORDS}\b\.? ?#? ?(?:\d[\w-]{{0,5}}|[A-Z]\d{{0,4}})\b(?:,? box \d{{1,6}}\b)?", re.IGNORECASE
 )
 _BOX = re.compile(
-    r"\b(?:p\.? ?o\.? ?box|post office box|locked bag) ?#?\d{1,7}\b|\bpsc \d{1,5},? box \d{1,6}\b|\b(?:uss|usns|usnv|usv|uscgc) [^\W\d_][\w'’-]{0,24}\b",
+    r"\b(?:p\.? ?o\.? ?box|post office box|locked bag) ?#?\d{1,7}\b|\bpsc \d{1,5},? box \d{1,6}\b"
+    r"|\b(?:uss|usns|usnv|usv|uscgc) [^\W\d_][\w'’-]{0,24}\b",
     re.IGNORECASE,
 )
 _MILITARY = re.compile(r"\b(?:APO|FPO|DPO),? A[AEP],? \d{5}(?:-\d{4})?\b", re.IGNORECASE)
 #: A whole line that is a house number and a name, as pasted from an address book.
 _LINE = re.compile(
-    rf"(?:^|(?<=\n))[^\w\n]{{0,6}}(\d{{1,6}} (?:[^\W\d_a-zß-öø-ÿ][\w'’.-]{{0,24}} ?|\d{{1,4}}(?:st|nd|rd|th)? ?|(?:de|di|da|do|van|der|den|del|la|of|the) ){{1,6}})[ ,]{{0,2}}(?=\n|$)"
+    r"(?:^|(?<=\n))[^\w\n]{0,6}(\d{1,6} (?:[^\W\d_a-zß-öø-ÿ][\w'’.-]{0,24} ?|\d{1,4}(?:st|nd|rd|th)? ?"
+    r"|(?:de|di|da|do|van|der|den|del|la|of|the) ){1,6})[ ,]{0,2}(?=\n|$)"
 )
 _CUE = re.compile(
-    r"\b(?:address(?:es)?(?: (?:is|to|of [^\n:,.]{1,40}? is)(?: now)?|:| was)|addresses, here they are:|(?:lives?|living|reside|stay(?:ing)?) (?:at|on|in)|(?:deliver|ship|send|sent|post|mail|forward)(?: it| them| this| that| the [a-z]{2,20}| my [a-z]{2,20})? to|moved to|located at|return to|meet me at|(?:arrived|statement sent) (?:at|to))[\s:]{1,3}(?=[^\n]{0,60}\d)",
+    r"\b(?:address(?:es)?(?: (?:is|to|of [^\n:,.]{1,40}? is)(?: now)?|:| was)|addresses, here they are:"
+    r"|(?:lives?|living|reside|stay(?:ing)?) (?:at|on|in)|moved to|located at|return to|meet me at"
+    r"|(?:deliver|ship|send|sent|post|mail|forward)(?: it| them| this| that| (?:the|my) [a-z]{2,20})? to"
+    r"|(?:arrived|delivered) at)[\s:]{1,3}(?=[^\n]{0,60}\d)",
     re.IGNORECASE,
 )
 _AFTER_CUE = re.compile(
-    r"(?:the (?:north|south|east|west) side of |the corner of )?(?:[^\n.?!;]|\.(?=\s?\S)(?! [A-Z][a-z]+ [a-z])|\n(?=[ ,]*[\w>?]))"
+    r"(?:the (?:north|south|east|west) side of |the corner of )?"
+    r"(?:[^\n.?!;]|\.(?=\s?\S)(?! [A-Z][a-z]+ [a-z])|\n(?=[ ,]{0,4}[\w>?]))"
 )
-_SEPARATOR = r"(?:\s{0,3},\s{0,3}|\s{0,2}\n\W{0,6}| {1,3})"
+_ADDRESS_PARTICLES = frozenset(("de", "di", "da", "do", "van", "der", "la"))
 _POSTCODE_UK = r"[A-Za-z]{1,2}\d[A-Za-z\d]? ?\d[A-Za-z]{2}"
 _POSTCODE_CA = r"[A-Za-z]\d[A-Za-z] ?\d[A-Za-z]\d"
 _CODE = (
     rf"(?:\d{{5}}-\d{{4}}|\d{{3}} \d{{2}}|\d{{4}} [A-Z]{{2}}|\d{{2}}-\d{{3}}|\d{{4,6}}|{_POSTCODE_UK}|{_POSTCODE_CA})\b"
 )
-_CAP = r"[^\W\d_a-zß-öø-ÿ][\w'’.-]{0,24}"
-#: What may follow a street: units, a city and a state, a postcode, a country.
+_NEXT = r"(?:\s{0,3},\s{0,3}|\s{0,2}\n\W{0,6}| {1,3})"
+_NEXT_PART = r"(?:\s{0,3},\s{0,3}|\s{0,2}\n\W{0,6})"
+_CAPITALISED = r"[^\W\d_a-zß-öø-ÿ][\w'’.-]{0,24}"
+#: What may follow a street: a unit, a postcode, a state; or, after a comma or on the next line, a city or a country.
 _TAIL = re.compile(
-    rf"(?:{_SEPARATOR}(?:{_UNIT_WORDS}\.? ?#? ?\w{{1,6}}\b|#\d{{1,5}}|{_CODE}|[A-Z]{{1,3}}\b(?=\W{{0,4}}(?:{_CODE}|[A-Z]))|(?<=[,\n] )[A-Z]{{2}}\b)"
-    rf"|(?:\s{{0,3}},\s{{0,3}}|\s{{0,2}}\n\W{{0,6}}){_CAP}(?: {_CAP}){{0,3}}(?: \([A-Z][a-z]+\))?(?: {_CODE})?(?=\W|$))",
+    rf"{_NEXT}(?:{_UNIT_WORDS}\.? ?#? ?\w{{1,6}}\b|#\d{{1,5}}|{_CODE}"
+    rf"|[A-Z]{{1,3}}\b(?=\W{{0,4}}(?:{_CODE}|[A-Z]))|(?<=[,\n] )[A-Z]{{2}}\b)"
+    rf"|{_NEXT_PART}{_CAPITALISED}(?: {_CAPITALISED}){{0,3}}(?: \([A-Z][a-z]{{2,20}}\))?(?: {_CODE})?(?=\W|$)",
 )
 _LOWER_TAIL = re.compile(rf"[, ]{{1,3}}(?:[^\W\d_]{{2,20}}[, ]{{1,2}}){{1,5}}{_CODE}", re.IGNORECASE)
 _ZIP_AFTER_CUE = re.compile(
-    rf"\b(?:zip(?: ?code)?|post(?:al)? ?code|postcode|plz)\b\s?(?:is|:|#|=|,)?\s{{0,2}}(?:is )?({_CODE}|\d{{3}}\b)",
+    rf"\b(?:zip(?: ?code)?|post(?:al)? ?code|plz)\b\s?(?:is|:|#|=|,)?\s{{0,2}}(?:is )?({_CODE}|\d{{3}}\b)",
     re.IGNORECASE,
 )
 _ZIP_AFTER_STATE = re.compile(r"\b[A-Z]{2},? (\d{5}(?:-\d{4})?)\b")
@@ -104,12 +117,10 @@ def find_addresses(text: str) -> Iterator[tuple[int, int]]:
 
 def find_postcodes(text: str, *, bare: bool = False) -> Iterator[tuple[int, int]]:
     """Start and end of postcodes; ``bare``: five digits alone count too."""
-    for pattern, group in (
-        (_ZIP_AFTER_CUE, 1),
-        (_ZIP_AFTER_STATE, 1),
-        (_ZIP_SURE, 0),
-        *(((_ZIP_BARE, 0),) if bare else ()),
-    ):
+    patterns = [(_ZIP_AFTER_CUE, 1), (_ZIP_AFTER_STATE, 1), (_ZIP_SURE, 0)]
+    if bare:
+        patterns.append((_ZIP_BARE, 0))
+    for pattern, group in patterns:
         for match in pattern.finditer(text):
             yield match.span(group)
 
@@ -135,12 +146,8 @@ def _after_cue(text: str, start: int) -> Iterator[tuple[int, int]]:
         return
     last = words[0]
     for word in words:
-        if not (
-            word[0][0].isdigit()
-            or word[0][0].isupper()
-            or not word[0][0].isalnum()
-            or word[0].casefold() in ("de", "di", "da", "van", "der", "la", "do")
-        ):
+        first = word[0][0]
+        if first.isalnum() and not (first.isdigit() or first.isupper() or word[0].casefold() in _ADDRESS_PARTICLES):
             break
         last = word
     found = text[start : start + last.end()].rstrip(" ,.?!;")

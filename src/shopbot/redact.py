@@ -1,8 +1,8 @@
 """Redaction: personal data becomes placeholders before anything is stored or leaves the box.
 
-What the store knows of the customer is replaced exactly, whatever its case, accents and spacing; then what patterns find
-(:mod:`shopbot.personal_data`). One value has one placeholder in a session (``<ORDER_1>`` stays one order), also in
-another process: a :class:`Redactor` remembers short keyed hashes, never values.
+What the store knows of the customer is replaced exactly, whatever its case, accents and spacing; then what
+patterns find (:mod:`shopbot.personal_data`). One value has one placeholder in a session (``<ORDER_1>`` stays one
+order), also in another process: a :class:`Redactor` remembers short keyed hashes, never values.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from dataclasses import asdict, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 from shopbot.personal_data import Span, find
+from shopbot.personal_words import EVERYDAY_WORDS
 
 if TYPE_CHECKING:
     from shopbot.store import Address, Customer, Order
@@ -25,16 +26,11 @@ if TYPE_CHECKING:
 PLACEHOLDER = re.compile(r"<([A-Z]{2,10})_(\d{1,6})>")
 #: Bits of the keyed hash that are kept: enough to tell a session's values apart, too few to guess a phone number back.
 _DIGEST_BYTES = 3
+#: Letters, digits and what people put between them inside one value.
+_ONE_VALUE = re.compile(r"(?:\w|\s|[.,@#/'’+-])*")
 MAX_CHARS = 20_000
 _MAX_ITEMS = 500
 _MAX_DEPTH = 12
-#: Names and cities that are words as well: alone they count only with a capital inside a sentence.
-_WORDS_TOO = frozenset(
-    "may will mark grace joy rose brown green white black gray grey young long short price gold silver hope faith summer autumn april june august art bill rich dean "
-    "drew jack frank grant chase chance hunter mason carter cook baker king knight lane hill wood woods stone bush rivers field fields park parks church bishop page pearl ruby "
-    "amber violet olive ivy lily daisy iris sky star penny sue pat rob nick ray lee best love sweet case cash banks bell ball bird fish fox wolf swan day week major cross "
-    "reading bath mobile orange nice phoenix independence order box card return item blue red pink dark light small large little".split()
-)
 _STRUCTURED = {
     "first_name": "NAME",
     "last_name": "NAME",
@@ -52,8 +48,9 @@ _STRUCTURED = {
 class Redactor:
     """Replaces personal data by placeholders, consistently within one session.
 
-    ``key``: secret of the keyed hashes. ``numbers``: (kind, hash) → number given so far, as an earlier process left them;
-    :attr:`numbers` grows while text is redacted. Not thread-safe; cheap to make.
+    ``key``: secret of the keyed hashes. ``numbers``: (kind, hash) → number given so far, as an earlier process left
+    them; :attr:`numbers` grows while text is redacted. ``highest``: kind → highest number given, where hashes were
+    forgotten. Not thread-safe; cheap to make.
     """
 
     def __init__(
@@ -64,13 +61,17 @@ class Redactor:
         highest: Mapping[str, int] | None = None,
     ) -> None:
         self._key = key or secrets.token_bytes(32)
-        self.numbers = dict(numbers or {})
-        self._highest = dict(highest or {})
-        for (kind, _), number in self.numbers.items():
-            self._highest[kind] = max(number, self._highest.get(kind, 0))
+        self.renumber(numbers or {}, highest or {})
         self._known: dict[str, tuple[str, str]] = {}
         self._spaced: set[str] = set()
         self._everyday: set[str] = set()
+
+    def renumber(self, numbers: Mapping[tuple[str, bytes], int], highest: Mapping[str, int]) -> None:
+        """Go on from the numbers that were given elsewhere; what is known of the customer stays."""
+        self.numbers = dict(numbers)
+        self._highest = dict(highest)
+        for (kind, _), number in self.numbers.items():
+            self._highest[kind] = max(number, self._highest.get(kind, 0))
 
     def know(self, customer: Customer | None, orders: Iterable[Order] = ()) -> None:
         """Learn what the store knows of the customer."""
@@ -91,8 +92,8 @@ class Redactor:
             self._know(value, kind, value)
 
     def text(self, text: str, *, expects_identity: bool = False) -> str:
-        """``text`` with placeholders; placeholders that stand in it already stay. At most 20,000 characters are kept."""
-        text = text[:MAX_CHARS]
+        """``text`` with placeholders; placeholders that stand in it already stay. Keeps 20,000 characters."""
+        text = text[:MAX_CHARS].encode("utf-8", "replace").decode()
         kept = [match.span() for match in PLACEHOLDER.finditer(text)]
         spans = [*self._find_known(text), *find(text, expects_identity=expects_identity)]
         spans = [span for span in spans if not any(span.start < end and start < span.end for start, end in kept)]
@@ -148,12 +149,15 @@ class Redactor:
 
     def _know_address(self, address: Address) -> None:
         whole = str(address)
-        parts = [address.line1, address.line2, address.city, address.state, address.postcode, address.country]
-        for length in range(1, len(parts) + 1):
-            for chosen in (parts[:length], [parts[0], *parts[2:length]]):
-                phrase = " ".join(part for part in chosen if part)
-                if address.line1 and phrase:
-                    self._know(phrase, "ADDRESS", whole)
+        line1, line2, city, code = address.line1, address.line2, address.city, address.postcode
+        for parts in (
+            (line1, line2, city, address.state, code, address.country),
+            (line1, line2, code, city, address.country),
+            (line1, line2, city, code, address.country),
+        ):
+            for length in range(1, len(parts) + 1):
+                for chosen in (parts[:length], (line1, *parts[2:length])):
+                    self._know(" ".join(part for part in chosen if part), "ADDRESS", whole if line1 else "")
         if len(address.line2) >= 3:
             self._know(address.line2, "ADDRESS", whole)
         if len(address.postcode) >= 3:
@@ -174,12 +178,12 @@ class Redactor:
 
     def _know_word(self, value: str, kind: str, key: str) -> None:
         self._know(value, kind, key)
-        if value.casefold() in _WORDS_TOO:
+        if value.casefold() in EVERYDAY_WORDS:
             self._everyday.add(_compact(value)[0])
 
     def _know(self, value: str, kind: str, key: str) -> None:
         compact = _compact(value)[0]
-        if len(compact) >= 2:
+        if len(compact) >= 2 and key:
             self._known.setdefault(compact, (kind, key))
             if any(not char.isalnum() for char in value.strip()):
                 self._spaced.add(compact)
@@ -199,7 +203,7 @@ class Redactor:
         return found
 
     def _stands_alone(self, text: str, start: int, end: int, value: str) -> bool:
-        """Whether the stretch begins and ends with a word, and is no price and no everyday word that is a name by chance."""
+        """Whether the stretch begins and ends with a word, and is no price and no everyday word."""
         if text[max(0, start - 1) : start].isalnum() or text[end : end + 1].isalnum():
             return False
         before, stretch = text[max(0, start - 3) : start], text[start:end]
@@ -209,7 +213,7 @@ class Redactor:
             is_price = re.search(r"[$€£] ?$|\d[.,]$", before) or re.match(r"[.,]\d|[$€£%]", text[end : end + 2])
             return stretch == value and not is_price and (len(value) > 3 or before.endswith("#"))
         if value in self._spaced:
-            return len(stretch) <= 2 * len(value) + 2
+            return len(stretch) <= 2 * len(value) + 2 and _ONE_VALUE.fullmatch(stretch) is not None
         return not any(char.isspace() for char in stretch)
 
     def _placeholder(self, kind: str, key: str) -> str:
@@ -245,7 +249,7 @@ def _compact(text: str) -> tuple[str, list[int]]:
 
 
 def merge_spans(spans: Iterable[Span]) -> list[Span]:
-    """Spans that do not overlap: what overlaps is joined, and is of the kind of its longest part (the first found, if equal)."""
+    """Spans that do not overlap: what overlaps is joined and takes the kind of its longest part."""
     merged: list[Span] = []
     sizes: list[int] = []
     for span in sorted(spans, key=lambda span: (span.start, -span.end)):
@@ -256,8 +260,9 @@ def merge_spans(spans: Iterable[Span]) -> list[Span]:
             sizes.append(span.end - span.start)
             continue
         last, end = merged[-1], max(merged[-1].end, span.end)
+        key = (last.key or span.key) if last.kind == span.kind else ""
         if span.end - span.start > sizes[-1]:
-            merged[-1], sizes[-1] = Span(last.start, end, span.kind, ""), span.end - span.start
-        elif end != last.end:
-            merged[-1] = Span(last.start, end, last.kind, "")
+            merged[-1], sizes[-1] = Span(last.start, end, span.kind, key), span.end - span.start
+        else:
+            merged[-1] = Span(last.start, end, last.kind, key or (last.key if end == last.end else ""))
     return merged

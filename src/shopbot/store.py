@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any, Literal, Protocol
 
 PaymentKind = Literal["credit_card", "paypal", "gift_card"]
+ReturnState = Literal["requested", "received", "refunded"]
 
 PENDING = "pending"
 PENDING_MODIFIED = "pending (item modified)"
@@ -141,7 +142,7 @@ class Return:
 
     variant_ids: tuple[str, ...]
     method_id: str
-    state: Literal["requested", "received", "refunded"] = "requested"
+    state: ReturnState = "requested"
     requested_on: date | None = None
 
 

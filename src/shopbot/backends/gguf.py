@@ -1,7 +1,7 @@
 """The GGUF backend: llama.cpp inside this process, through xllamacpp.
 
-The engine is strict about nothing and ends the process on damaged files, so a file is checked before the engine sees it:
-its header always, and by a throw-away process where its hash is not known (see :mod:`shopbot.backends.probe`).
+The engine is strict about nothing and ends the process on damaged files, so a file is checked before the engine sees
+it: its header always, and by a throw-away process where its hash is not known (see :mod:`shopbot.backends.probe`).
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ _ENGINE_REMEDY = "Run 'shopbot doctor'; on Debian and Ubuntu the engine needs th
 class GgufBackend:
     """A GGUF model, with its LoRA adapter if there is one, on the CPU. Thread-safe; calls share ``slots`` slots.
 
-    Raises :class:`ModelError` (or a kind of it) if a file cannot be used, :class:`BackendError` if the engine cannot start.
+    Raises :class:`ModelError` (or a kind of it) if a file cannot be used, :class:`BackendError` if the engine cannot
+    start.
     """
 
     name = "gguf"
@@ -128,8 +129,8 @@ def default_threads() -> int:
 def engine() -> Any:
     """Import the engine. Raises :class:`BackendError` where it is missing.
 
-    OpenMP's threads wait by spinning unless told otherwise *before* the library is loaded; with another busy process on the
-    box the spinning ones take the cores from those that compute, and a call takes a hundred times as long.
+    OpenMP's threads wait by spinning unless told otherwise *before* the library is loaded; with another busy process on
+    the box the spinning ones take the cores from those that compute, and a call takes up to a hundred times as long.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
@@ -139,11 +140,14 @@ def engine() -> Any:
     return xllamacpp
 
 
-def start_engine(model: Path, *, lora: Path | None, context: int, slots: int, threads: int, is_probe: bool = False) -> Any:
+def start_engine(
+    model: Path, *, lora: Path | None, context: int, slots: int, threads: int, is_probe: bool = False
+) -> Any:
     """Start a server object for ``model`` (``context`` tokens a slot). Raises :class:`BackendError`.
 
-    The engine insists on listening for HTTP. Here that is a socket file in a private folder, gone once the engine runs; where
-    there are no such sockets (Windows), a random port on the loopback address. Both ask for a key that nobody knows.
+    The engine insists on listening for HTTP. Here that is a socket file in a private folder, gone once the engine runs;
+    where there are no such sockets (Windows), a random port on the loopback address. Both ask for a key that nobody
+    knows.
     """
     xllamacpp = engine()
     params = xllamacpp.CommonParams()
@@ -215,7 +219,9 @@ def _completion(answer: Mapping[str, Any]) -> Completion:
             is_cut=choice["finish_reason"] == "length",
         )
     except (KeyError, IndexError, TypeError, ValueError) as error:
-        raise BackendError("The engine answered in an unknown form.", remedy="Install the xllamacpp we name.") from error
+        raise BackendError(
+            "The engine answered in an unknown form.", remedy="Install the xllamacpp we name."
+        ) from error
 
 
 def _tokens(content: Iterable[Mapping[str, Any]]) -> Iterable[Token]:

@@ -31,10 +31,17 @@ def probe(model: Path) -> None:
     command = [sys.executable, "-m", "shopbot.backends.probe", str(model)]
     try:
         done = subprocess.run(
-            command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=PROBE_TIMEOUT_S, check=False
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=PROBE_TIMEOUT_S,
+            check=False,
         )
     except subprocess.TimeoutExpired:
-        raise ModelCorruptError(f"{model} does not load in {PROBE_TIMEOUT_S:.0f} s.", remedy="Fetch it again.") from None
+        raise ModelCorruptError(
+            f"{model} does not load in {PROBE_TIMEOUT_S:.0f} s.", remedy="Fetch it again."
+        ) from None
     except OSError:
         return
     if done.returncode == _KILLED:

@@ -25,8 +25,8 @@ class ScriptedBackend:
       completion for every other message;
     - a list of completions, played in order.
 
-    ``prompts`` and ``grammars`` hold what was asked, oldest first. Every token has log-probability 0, that is, certainty.
-    An exhausted list or an unknown message raises :class:`BackendError`, naming the message.
+    ``prompts`` and ``grammars`` hold what was asked, oldest first. Every token has log-probability 0, that is,
+    certainty. An exhausted list or an unknown message raises :class:`BackendError`, naming the message.
 
         >>> backend = ScriptedBackend({"where is my order?": "find_orders()"})
         >>> backend.complete("<|im_start|>user\\n[-] Where is my order?<|im_end|>\\n<|im_start|>assistant\\n").text

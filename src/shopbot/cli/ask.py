@@ -13,9 +13,7 @@ from shopbot.cli.invocation import Invocation, json_option, pass_invocation, pri
 @click.option("--customer-token", metavar="TOKEN", help="A signed token that says who the customer is.")
 @json_option
 @pass_invocation
-def ask(
-    invocation: Invocation, text: str, session_id: str | None, customer_token: str | None, as_json: bool
-) -> None:
+def ask(invocation: Invocation, text: str, session_id: str | None, customer_token: str | None, as_json: bool) -> None:
     """Ask the bot one thing and print its reply. The session to go on with is named on stderr."""
     with invocation.open_bot() as bot:
         session = bot.session(session_id, customer_token=customer_token)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -53,14 +54,13 @@ def chat(invocation: Invocation, session_id: str | None, customer_token: str | N
 def _messages() -> Iterator[str]:
     """What is typed, or the lines of a pipe, without empty ones, until the end of input."""
     is_terminal = sys.stdin.isatty()
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(errors="replace")  # bytes that are no text must not end the chat
     while True:
         try:
             line = input("you> ") if is_terminal else sys.stdin.readline()
         except EOFError:
             return
-        except UnicodeDecodeError:
-            click.echo("That line is no valid text in this terminal's encoding; it was left out.", err=True)
-            continue
         if not line and not is_terminal:
             return
         if line.strip():

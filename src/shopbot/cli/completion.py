@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
+
 @click.command()
 @click.argument("shell", type=click.Choice(["bash", "fish", "zsh"]))
 @click.pass_context

@@ -33,9 +33,13 @@ class Invocation:
         return load(self.file)
 
     def open_bot(self) -> Bot:
-        """The configured bot. The caller closes it."""
+        """The configured bot; what a first start needs is fetched and created before. The caller closes it."""
         from shopbot.bot import Bot
+        from shopbot.cli.model import progress_bar
+        from shopbot.first_start import ensure_model, ensure_store
 
+        ensure_model(self.config, say=say, progress_bar=progress_bar)
+        ensure_store(self.config, say=say)
         return Bot.open(self.config, strict_plugins=self.is_strict)
 
 

@@ -71,14 +71,16 @@ class RootGroup(click.Group):
         return command
 
     def _from_plugins(self, ctx: click.Context) -> Mapping[str, click.Command]:
-        """What installed plugins add. A plugin that fails is named on stderr and left out, unless plugins are strict."""
+        """What installed plugins add. One that fails is named on stderr and left out, unless plugins are strict."""
         if self._plugin_commands is None:
+            from shopbot import logs
             from shopbot.plugins import PluginManager
 
+            logs.configure(is_verbose=bool(ctx.params.get("verbose")))  # --help comes before the root command's own
             group = _PluginCommands(set(self._lazy) | set(self.commands))
             manager = PluginManager.installed(is_strict=bool(ctx.params.get("strict_plugins")))
             manager.register_commands(group)
-            self._plugin_commands = group.commands
+            self._plugin_commands = dict(group.commands)
         return self._plugin_commands
 
 

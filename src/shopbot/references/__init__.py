@@ -15,7 +15,17 @@ from shopbot.references.payments import resolve_payment
 from shopbot.references.products import resolve_product
 from shopbot.references.variants import resolve_variant
 
-__all__ = (
-    "Choice Choose Found Outcome Unknown parse_address resolve_address resolve_items resolve_order "
-    "resolve_payment resolve_product resolve_variant"
-).split()
+__all__ = [
+    "Choice",
+    "Choose",
+    "Found",
+    "Outcome",
+    "Unknown",
+    "parse_address",
+    "resolve_address",
+    "resolve_items",
+    "resolve_order",
+    "resolve_payment",
+    "resolve_product",
+    "resolve_variant",
+]

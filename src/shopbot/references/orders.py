@@ -120,7 +120,7 @@ def _by_identifier(orders: Sequence[Order], words: str) -> Outcome | None:
         if not exact and len(part) != 1:
             return Unknown(f"I can't find an order {identifier} in your account.")
         found += (exact or part)[:1]
-    return Found(tuple(dict.fromkeys(found)))
+    return Found(_once(found))
 
 
 def _by_description(
@@ -217,4 +217,8 @@ def _items_elsewhere(
         if len(fitting) > 1:
             return Choose(question, tuple(Choice(label(order), order.id) for order in reversed(fitting)))
         holders += fitting
-    return Found(tuple(dict.fromkeys(holders)))
+    return Found(_once(holders))
+
+
+def _once(orders: Sequence[Order]) -> tuple[Order, ...]:
+    return tuple({order.id: order for order in orders}.values())

@@ -1,6 +1,6 @@
 """The HTTP service: sessions, messages, health and the chat page.
 
-``create_app(bot)`` gives an ordinary ASGI application: serve it, or mount it in your own. The caller closes the bot afterwards.
+``create_app(bot)`` gives an ordinary ASGI application: serve it, or mount it in your own. The caller closes the bot.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Message(pydantic.BaseModel):
 
 
 def create_app(bot: Bot, *, hosts: Collection[str] | None = None) -> FastAPI:
-    """The application for ``bot``. ``hosts``: the Host names it answers to, None for any (see :mod:`shopbot.server.guard`)."""
+    """The application for ``bot``. ``hosts``: the Host names it answers to, None for any; see :class:`Guard`."""
     settings = bot.config
     workers = settings.model.slots
     turns = Turns(workers=workers, max_waiting=workers * _WAITING_PER_WORKER)
@@ -54,7 +54,7 @@ def create_app(bot: Bot, *, hosts: Collection[str] | None = None) -> FastAPI:
     sessions_limit = RateLimit(settings.server.messages_per_minute * _SESSIONS_PER_MESSAGE)
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         yield
         await run_in_threadpool(turns.close)
 

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 _log = logging.getLogger("shopbot.access")
 MAX_BODY_BYTES = 64 * 1024
 _BODY_TIMEOUT_S = 15.0
-#: The names of this box itself. A page of a foreign site that rebinds its name to 127.0.0.1 still sends its own name as Host.
+#: The names of this box itself. A foreign page that rebinds its own name to 127.0.0.1 still sends that name as Host.
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 _HEADERS = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
@@ -110,6 +110,16 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return False
+
+
+def allowed_hosts(bound_to: str, configured: Collection[str] = ()) -> frozenset[str] | None:
+    """The Host names for a service bound to an address: this box's own, and those configured (a reverse proxy's name).
+
+    None, any name, for a service that the network can reach and for which none are configured.
+    """
+    if is_loopback(bound_to) or configured:
+        return LOOPBACK_NAMES | {name.lower() for name in configured}
+    return None
 
 
 def _header(scope: Scope, name: bytes) -> str:

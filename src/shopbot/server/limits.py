@@ -53,7 +53,7 @@ class _Line:
 
 
 class Turns:
-    """Runs turns in ``workers`` threads. At most ``max_waiting`` wait or run at once, ``max_per_session`` of one session.
+    """Runs turns in ``workers`` threads; ``max_waiting`` may wait or run at once, ``max_per_session`` of one session.
 
     A session's turns take one thread at most, so that a visitor who sends ten messages at once delays nobody else.
     """

@@ -107,7 +107,9 @@ def _stamps(root: Path, below: str = "", depth: int = 0) -> Iterator[tuple[str, 
     """(name, stamp) of the Markdown files; a link that leads out of the folder is no file of the shop's."""
     try:
         with os.scandir(root / below) as found:
-            entries = sorted((entry for entry, _ in zip(found, range(_MAX_ENTRIES), strict=False)), key=lambda e: e.name)
+            entries = sorted(
+                (entry for entry, _ in zip(found, range(_MAX_ENTRIES), strict=False)), key=lambda e: e.name
+            )
     except OSError as error:
         _log.warning("FAQ folder cannot be read: %r: %s", below or ".", error.strerror)
         return
@@ -153,7 +155,9 @@ def _within_limits(parsed: dict[str, _Parsed]) -> tuple[list[Passage], tuple[Pro
     for number, (name, file) in enumerate(parsed.items()):
         size += file.stamp[2]
         if number >= MAX_FILES or size > MAX_TOTAL_BYTES or len(passages) + len(file.passages) > MAX_PASSAGES:
-            skipped.append(Problem(name, f"the folder holds more than {MAX_PASSAGES} passages, {MAX_FILES} files or 2 MiB"))
+            skipped.append(
+                Problem(name, f"the folder holds more than {MAX_PASSAGES} passages, {MAX_FILES} files or 2 MiB")
+            )
             continue
         passages += file.passages
     return passages, tuple(skipped)

@@ -76,9 +76,9 @@ def _split_front_matter(source: str) -> tuple[Mapping[str, str], str]:
     for end, line in enumerate(lines[1 : _FRONT_MATTER_LINES + 1], start=1):
         if line.strip() == "---":
             pairs = [match for match in map(_KEY.match, lines[1:end]) if match]
-            return {key.casefold(): value.strip("\"'") for key, value in (match.groups() for match in pairs)}, "\n".join(
-                lines[end + 1 :]
-            )
+            return {
+                key.casefold(): value.strip("\"'") for key, value in (match.groups() for match in pairs)
+            }, "\n".join(lines[end + 1 :])
     return {}, source
 
 

@@ -21,6 +21,7 @@ STOP_WORDS = frozenset(
     "tell than thank thanks that thats the their them then there theres these they theyre thing things this those though "
     "to too u ur us ve very want wanna wanted wants was wasnt we well were what whats when where wheres which while who whose why will "
     "wont work works would wouldnt y ya yes yet you your youre yours exactly explain guide able allow allowed use using how "
+    "damn damned bloody fucking fuck fuckin shit shitty hell goddamn bullshit wtf freaking dear hello kind regards team kindly inform "
     "concerning assistance information info question questions".split()
 )
 
@@ -62,23 +63,37 @@ def stem(word: str) -> str:
     return word[:-1] + "i" if len(word) > 3 and word.endswith("y") else word
 
 
+def _lines(name: str) -> list[str]:
+    lines = Path(__file__).with_name(name).read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if line.strip() and not line.startswith("#")]
+
+
 @cache
 def synonyms() -> dict[tuple[str, ...], str]:
     """Stems of a word or phrase → its concept, from ``synonyms.txt``."""
     found: dict[tuple[str, ...], str] = {}
-    for line in Path(__file__).with_name("synonyms.txt").read_text(encoding="utf-8").splitlines():
-        if line.strip() and not line.startswith("#"):
-            name, _, words = line.partition(":")
-            for phrase in words.split(","):
-                found[tuple(stem(word) for word in fold(phrase))] = "=" + name.strip()
+    for line in _lines("synonyms.txt"):
+        name, _, words = line.partition(":")
+        for phrase in words.split(","):
+            found[tuple(map(stem, fold(phrase)))] = "=" + name.strip()
     return found
 
 
 @cache
+def common_words() -> frozenset[str]:
+    """Everyday words, from ``common_words.txt``."""
+    return frozenset(word for line in _lines("common_words.txt") for word in fold(line))
+
+
+@cache
 def common_stems() -> frozenset[str]:
-    """Stems of everyday words, from ``common_words.txt``."""
-    lines = Path(__file__).with_name("common_words.txt").read_text(encoding="utf-8").splitlines()
-    return frozenset(stem(word) for line in lines if not line.startswith("#") for word in fold(line))
+    return frozenset(map(stem, common_words()))
+
+
+@cache
+def known_words() -> frozenset[str]:
+    """Correct spellings that do not depend on the shop's pages."""
+    return STOP_WORDS | common_words() | {word for line in _lines("synonyms.txt") for word in fold(line)}
 
 
 def terms(text: str, limit: int = 80) -> list[Term]:

@@ -51,10 +51,9 @@ def load_tokenizer(base: Path) -> tokenizers.Tokenizer:
     tokens: list[str] = header_value(header, "tokenizer.ggml.tokens")
     merges = [tuple(merge.split(" ", 1)) for merge in header_value(header, "tokenizer.ggml.merges")]
     tokenizer = tokenizers.Tokenizer(models.BPE({token: n for n, token in enumerate(tokens)}, merges, fuse_unk=False))
+    digits = [pre_tokenizers.Digits(individual_digits=True)] if _SPLITS_DIGITS[split] else []
     byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
-    if _SPLITS_DIGITS[split]:
-        byte_level = pre_tokenizers.Sequence([pre_tokenizers.Digits(individual_digits=True), byte_level])
-    tokenizer.pre_tokenizer = byte_level
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([*digits, byte_level])
     tokenizer.decoder = decoders.ByteLevel()
     types = header_value(header, "tokenizer.ggml.token_type") or []
     whole = [token for token, kind in zip(tokens, types, strict=False) if kind in (_CONTROL, _USER_DEFINED)]

@@ -26,7 +26,8 @@ class Row:
 @dataclass(frozen=True, slots=True)
 class Batch:
     """``tokens`` (rows, length) padded at the right; ``where`` (n,) the positions whose next token is learnt, counted
-    over the columns that are not shared by all rows; ``target`` (n,) those tokens; ``used`` the number of tokens that are not padding."""
+    over the columns that are not shared by all rows; ``target`` (n,) those tokens; ``used`` how many tokens are no
+    padding."""
 
     tokens: torch.Tensor
     where: torch.Tensor
@@ -72,7 +73,10 @@ def plan_batches(lengths: Sequence[int], *, token_budget: int, rng: random.Rando
 
 
 def collate(rows: Sequence[Row], *, shared: int = 0) -> Batch:
-    """Pad at the right; ``shared`` is the number of tokens that all rows begin with. Attention is causal, so no position that counts ever sees the padding; no mask is needed."""
+    """Pad at the right; ``shared`` is the number of tokens that all rows begin with.
+
+    Attention is causal, so no position that counts ever sees the padding, and no mask is needed.
+    """
     length = max(len(row.tokens) for row in rows)
     tokens = torch.zeros(len(rows), length, dtype=torch.long)
     where: list[int] = []

@@ -8,6 +8,7 @@ import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from shopbot.errors import ShopbotError
 
@@ -18,9 +19,10 @@ class DatasetError(ShopbotError):
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One customer message with the state it came in (``"-"`` when nothing was open) and the acts that are right for it.
+    """One customer message with the state it came in (``"-"``: nothing was open) and the acts that are right for it.
 
-    ``demonstrations``: pairs of message and acts that stand before it in the prompt."""
+    ``demonstrations``: pairs of message and acts that stand before it in the prompt.
+    """
 
     state: str
     text: str
@@ -29,7 +31,10 @@ class Example:
 
     def to_json(self) -> str:
         """One JSON line, without the line end."""
-        return json.dumps({"state": self.state, "text": self.text, "acts": list(self.acts)}, ensure_ascii=False)
+        row: dict[str, object] = {"state": self.state, "text": self.text, "acts": list(self.acts)}
+        if self.demonstrations:
+            row["demonstrations"] = [list(pair) for pair in self.demonstrations]
+        return json.dumps(row, ensure_ascii=False)
 
 
 def parse_example(line: str, where: str) -> Example:
@@ -46,7 +51,14 @@ def parse_example(line: str, where: str) -> Example:
         raise DatasetError(f"{where}: state and text are strings, acts a list that is not empty.", remedy=remedy)
     if not all(isinstance(act, str) and act.strip() and "\n" not in act for act in acts):
         raise DatasetError(f"{where}: every act is a string of one line.", remedy=remedy)
-    return Example(state, text, tuple(acts))
+    return Example(state, text, tuple(acts), _demonstrations(row.get("demonstrations", []), where))
+
+
+def _demonstrations(value: object, where: str) -> tuple[tuple[str, str], ...]:
+    pairs: list[Any] = value if isinstance(value, list) else [None]
+    if not all(isinstance(p, list) and len(p) == 2 and all(isinstance(part, str) for part in p) for p in pairs):
+        raise DatasetError(f"{where}: demonstrations are pairs of strings.", remedy='Write [["message", "acts"], …].')
+    return tuple((pair[0], pair[1]) for pair in pairs)
 
 
 def load_examples(paths: Iterable[Path]) -> list[Example]:
@@ -62,7 +74,7 @@ def load_examples(paths: Iterable[Path]) -> list[Example]:
 
 
 def split_examples(examples: Sequence[Example], *, eval_share: float, seed: int) -> tuple[list[Example], list[Example]]:
-    """Shuffle and cut into (train, eval). Rows with one text stay together, so that eval holds no copy of a training row."""
+    """Shuffle and cut into (train, eval). Rows of one text stay together: eval holds no copy of a training row."""
     by_text: dict[str, list[Example]] = {}
     for example in examples:
         by_text.setdefault(" ".join(example.text.lower().split()), []).append(example)

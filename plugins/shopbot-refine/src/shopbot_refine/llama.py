@@ -3,7 +3,8 @@
 What makes it several times faster than the general model: projections that share an input are one matrix; the adapter's
 part is added in place; attention over short rows is two batched matrix products instead of a flash kernel; backward
 computes no gradient of a frozen weight; and the tokens that all rows begin with (the static part of the prompt) go
-through the network once, not once a row. Weights and matrix products are bfloat16, the residual stream and softmax float32.
+through the network once, not once a row. Weights and matrix products are bfloat16, the residual stream and the
+softmax float32.
 """
 
 from __future__ import annotations
@@ -12,12 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.nn import functional
 
 from shopbot.errors import ModelError
 from shopbot_refine.lora import GROUPS, LoraParameters, adapted_linear
-
-Tensor = torch.Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class _Block:
 
 
 class TrainingLlama:
-    """The frozen weights of a dense transformers llama, and a forward pass with a LoRA adapter on every linear layer."""
+    """The frozen weights of a dense transformers llama; the forward pass has an adapter on every linear layer."""
 
     def __init__(self, model: Any, device: torch.device) -> None:
         config = model.config
@@ -52,7 +52,9 @@ class TrainingLlama:
         for group, members in GROUPS.items():
             weights = [layer.get_submodule(member.module).weight.detach() for member in members]
             groups[group] = torch.cat(weights).to(self.device).contiguous()
-        norms = [n.weight.detach().float().to(self.device) for n in (layer.input_layernorm, layer.post_attention_layernorm)]
+        norms = [
+            n.weight.detach().float().to(self.device) for n in (layer.input_layernorm, layer.post_attention_layernorm)
+        ]
         return _Block(groups, *norms)
 
     def shapes(self) -> dict[str, tuple[int, int]]:
@@ -64,7 +66,10 @@ class TrainingLlama:
             for group, members in GROUPS.items():
                 rows, columns = block.groups[group].shape
                 for member in members:
-                    found[f"blk.{number}.{member.tensor}.weight"] = (out.get(member.tensor, rows // len(members)), columns)
+                    found[f"blk.{number}.{member.tensor}.weight"] = (
+                        out.get(member.tensor, rows // len(members)),
+                        columns,
+                    )
         return found
 
     def hidden_states(self, tokens: Tensor, adapter: LoraParameters, *, shared: int) -> Tensor:
@@ -114,7 +119,7 @@ class TrainingLlama:
         return torch.cat([first, mixed])
 
     def _mix(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        """(rows, heads, n, size) on (rows, kv_heads, m, size), m ≥ n; the last n of m are the queries' own positions."""
+        """(rows, heads, n, size) on (rows, kv_heads, m, size); the last n of the m positions are the queries' own."""
         rows, heads, n, size = query.shape
         m, kv_heads = key.shape[2], key.shape[1]
         # Heads that share a key head become more queries of that one: larger products, no repeated keys.
@@ -125,7 +130,7 @@ class TrainingLlama:
         return torch.bmm(scores.softmax(-1).to(value.dtype), value).view(rows, heads, n, size)
 
 
-class _RmsNorm(torch.autograd.Function):
+class _RmsNorm(torch.autograd.Function):  # type: ignore[misc]
     """float32 (n, hidden) → bfloat16; the weight is frozen."""
 
     @staticmethod
@@ -143,8 +148,8 @@ class _RmsNorm(torch.autograd.Function):
         return grad.addcmul_(normal, along, value=-1).mul_(scale), None, None
 
 
-class _Rotate(torch.autograd.Function):
-    """Rotary positions on (tokens, heads, size), the two halves of a head being the pairs; ``cos``, ``sin`` (tokens, 1, size / 2)."""
+class _Rotate(torch.autograd.Function):  # type: ignore[misc]
+    """Rotary positions on (tokens, heads, size): pairs half a head apart; ``cos`` and ``sin`` (tokens, 1, size / 2)."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
@@ -166,7 +171,7 @@ def _turn(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     return result
 
 
-class _SwiGlu(torch.autograd.Function):
+class _SwiGlu(torch.autograd.Function):  # type: ignore[misc]
     """(n, gate + up) → ``silu(gate) * up`` (n, up)."""
 
     @staticmethod

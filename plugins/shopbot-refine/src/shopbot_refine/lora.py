@@ -24,7 +24,11 @@ class Member(NamedTuple):
 
 # Layers that read the same input are computed as one.
 GROUPS = {
-    "qkv": (Member("self_attn.q_proj", "attn_q"), Member("self_attn.k_proj", "attn_k"), Member("self_attn.v_proj", "attn_v")),
+    "qkv": (
+        Member("self_attn.q_proj", "attn_q"),
+        Member("self_attn.k_proj", "attn_k"),
+        Member("self_attn.v_proj", "attn_v"),
+    ),
     "output": (Member("self_attn.o_proj", "attn_output"),),
     "gate_up": (Member("mlp.gate_proj", "ffn_gate"), Member("mlp.up_proj", "ffn_up")),
     "down": (Member("mlp.down_proj", "ffn_down"),),
@@ -37,7 +41,14 @@ class LoraParameters:
     """The trained matrices of an adapter, by GGUF name. ``shapes``: layer name → (out, in)."""
 
     def __init__(
-        self, shapes: dict[str, tuple[int, int]], *, rank: int, alpha: float, seed: int, device: torch.device, dtype: torch.dtype
+        self,
+        shapes: dict[str, tuple[int, int]],
+        *,
+        rank: int,
+        alpha: float,
+        seed: int,
+        device: torch.device,
+        dtype: torch.dtype,
     ) -> None:
         self.scale, self.dtype = alpha / rank, dtype
         generator = torch.Generator().manual_seed(seed)
@@ -62,16 +73,18 @@ class LoraParameters:
         """The weights as they are now, on the CPU, not shared."""
         return {name: parameter.detach().cpu().clone() for name, parameter in self.named.items()}
 
-    @torch.no_grad()
     def set(self, weights: AdapterWeights) -> None:
         """Overwrite the weights. Raises ValueError when names or shapes differ."""
         shapes = {name: tuple(parameter.shape) for name, parameter in self.named.items()}
         found = {name: tuple(tensor.shape) for name, tensor in weights.items()}
         differing = sorted(name for name in shapes.keys() | found.keys() if shapes.get(name) != found.get(name))
         if differing:
-            raise ValueError(f"the LoRA adapter does not fit: {len(differing)} tensors differ, the first is {differing[0]}")
-        for name, parameter in self.named.items():
-            parameter.copy_(weights[name])
+            raise ValueError(
+                f"the LoRA adapter does not fit: {len(differing)} tensors differ, the first is {differing[0]}"
+            )
+        with torch.no_grad():
+            for name, parameter in self.named.items():
+                parameter.copy_(weights[name])
 
 
 def adapted_linear(x: torch.Tensor, weight: torch.Tensor, pair: Pair) -> torch.Tensor:
@@ -80,7 +93,7 @@ def adapted_linear(x: torch.Tensor, weight: torch.Tensor, pair: Pair) -> torch.T
     return result
 
 
-class _AdaptedLinear(torch.autograd.Function):
+class _AdaptedLinear(torch.autograd.Function):  # type: ignore[misc]
     """One function, so that the adapter's part is added in place, and nothing is kept for the frozen weight."""
 
     @staticmethod

@@ -12,24 +12,29 @@ from collections.abc import Callable
 from shopbot_refine.acts import Act
 
 _NEIGHBOURS = {
-    "a": "sqz", "b": "vgn", "c": "xvd", "d": "sfe", "e": "wrd", "f": "dgr", "g": "fht", "h": "gjy", "i": "uok", "j": "hkn",
-    "k": "jli", "l": "kop", "m": "nk", "n": "bmh", "o": "ipl", "p": "ol", "q": "wa", "r": "etf", "s": "adw", "t": "ryg",
-    "u": "yij", "v": "cbf", "w": "qes", "x": "zcs", "y": "tuh", "z": "xas",
+    "a": "sqz", "b": "vgn", "c": "xvd", "d": "sfe", "e": "wrd", "f": "dgr", "g": "fht", "h": "gjy", "i": "uok",
+    "j": "hkn", "k": "jli", "l": "kop", "m": "nk", "n": "bmh", "o": "ipl", "p": "ol", "q": "wa", "r": "etf", "s": "adw",
+    "t": "ryg", "u": "yij", "v": "cbf", "w": "qes", "x": "zcs", "y": "tuh", "z": "xas",
 }  # fmt: skip
 _CHAT = {
     "please": ["pls", "plz", "plse", "pleas"], "you": ["u"], "your": ["ur"], "are": ["r"], "because": ["cuz", "bc"],
     "thanks": ["thx", "thnx", "tks"], "thank you": ["ty", "thankyou"], "want to": ["wanna"], "going to": ["gonna"],
     "i am": ["im", "i'm"], "i have": ["ive", "i've"], "i would": ["id", "i'd"], "do not": ["dont", "don't"],
-    "cannot": ["cant", "can't"], "i want": ["i wanna have", "i wnat", "iwant"], "with": ["w/", "wiht"], "and": ["&", "n"],
-    "my": ["mi", "me"], "the": ["teh", "da"], "order": ["ordr", "oder", "orde"], "address": ["adress", "addres", "addy"],
-    "delivery": ["delivry", "delievery"], "received": ["recieved", "recived"], "cancel": ["cancle", "cansel", "cancell"],
-    "refund": ["refnd", "refun"], "return": ["retrun", "retun", "reutrn"], "exchange": ["exchnage", "exhange"],
+    "cannot": ["cant", "can't"], "i want": ["i wanna have", "i wnat", "iwant"], "with": ["w/", "wiht"],
+    "and": ["&", "n"], "my": ["mi", "me"], "the": ["teh", "da"], "order": ["ordr", "oder", "orde"],
+    "address": ["adress", "addres", "addy"], "delivery": ["delivry", "delievery"], "received": ["recieved", "recived"],
+    "cancel": ["cancle", "cansel", "cancell"], "refund": ["refnd", "refun"], "return": ["retrun", "retun", "reutrn"], "exchange": ["exchnage", "exhange"],
     "account": ["acount", "acc"], "tomorrow": ["tmrw", "tommorow"], "before": ["b4"], "for": ["4"], "to": ["2"],
     "message": ["msg"], "about": ["abt"], "when": ["wen"], "what": ["wat", "wht"], "different": ["diffrent"],
     "invoice": ["invoce", "invioce"], "payment": ["paymnt", "payement"], "something": ["smth", "sth"],
 }  # fmt: skip
-_HELLO = ["hi, ", "hello ", "hey ", "Hi there! ", "Hello, ", "good morning, ", "Dear team, ", "hi ", "yo ", "hey guys ", "ok ", "so "]
-_BYE = [" thanks", " thx", " please", " pls", "!!", " asap", " :)", " ???", ". Thank you!", " 🙏", " cheers", "..", " ty"]
+_HELLO = [
+    "hi, ", "hello ", "hey ", "Hi there! ", "Hello, ", "good morning, ", "Dear team, ", "hi ", "yo ", "hey guys ", "ok ",
+    "so ",
+]  # fmt: skip
+_BYE = [
+    " thanks", " thx", " please", " pls", "!!", " asap", " :)", " ???", ". Thank you!", " 🙏", " cheers", "..", " ty",
+]  # fmt: skip
 _LINKING = re.compile(r"[.,;:!?]+(?=\s|$)")
 _PRIVATE = "\ue000", "\uf8ff"  # private-use letters stand for protected spans while the rest is changed
 
@@ -69,7 +74,9 @@ def _change_case(text: str, acts: list[Act], rng: random.Random) -> tuple[str, l
         change = str.upper
     else:
         return text, acts
-    changed = [Act(act.name, tuple((k, change(v) if v in act.copied() else v) for k, v in act.arguments)) for act in acts]
+    changed = [
+        Act(act.name, tuple((k, change(v) if v in act.copied() else v) for k, v in act.arguments)) for act in acts
+    ]
     text = change(text)
     return text, changed
 

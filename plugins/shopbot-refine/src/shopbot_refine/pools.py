@@ -1,4 +1,4 @@
-"""What can stand for a placeholder of the seed set: large pools and generators, all invented, all drawn from one ``rng``.
+"""What can stand for a placeholder of the seed set: large pools and generators, all drawn from one ``rng``.
 
 A value never holds a double quote, a backslash or a line end, so it reads the same in the text and inside an act.
 """
@@ -6,28 +6,31 @@ A value never holds a double quote, a backslash or a line end, so it reads the s
 from __future__ import annotations
 
 import random
+import re
 import string
 from collections.abc import Callable
-
-from shopbot_refine import words
+from importlib.resources import files
 
 Random = random.Random
 
 
-def _list(text: str) -> list[str]:
-    return [part.strip() for part in text.replace("\n", " ").split(";") if part.strip()]
+def _read_words() -> dict[str, list[str]]:
+    """``words.txt``: list name → entries."""
+    words: dict[str, list[str]] = {}
+    text = (files("shopbot_refine") / "words.txt").read_text(encoding="utf-8")
+    for section in re.split(r"^\[", text, flags=re.MULTILINE)[1:]:
+        title, _, body = section.partition("]")
+        words[title] = [entry.strip() for entry in body.replace("\n", " ").split(";")]
+    return words
 
 
-SINGULAR, PLURAL = _list(words.SINGULAR), _list(words.PLURAL)
-ADJECTIVES, BRANDS, COLOURS = _list(words.ADJECTIVES), _list(words.BRANDS), _list(words.COLOURS)
-MATERIALS, SIZES, FEATURES = _list(words.MATERIALS), _list(words.SIZES), _list(words.FEATURES)
-ORDER_REFS, ADDRESS_REFS, WANT_PHRASES = _list(words.ORDER_REFS), _list(words.ADDRESS_REFS), _list(words.WANT_PHRASES)
-FIRST_NAMES, LAST_NAMES, PLACES = _list(words.FIRST_NAMES), _list(words.LAST_NAMES), _list(words.PLACES)
-US_STREETS, US_CITIES = _list(words.US_STREETS), _list(words.US_CITIES)
-UK_STREETS, UK_CITIES = _list(words.UK_STREETS), _list(words.UK_CITIES)
-EU_STREETS, EU_CITIES = _list(words.EU_STREETS), _list(words.EU_CITIES)
-MAIL_HOSTS, PAYMENTS = _list(words.MAIL_HOSTS), _list(words.PAYMENTS)
-OPTION_KEYS = {"color": COLOURS, "material": MATERIALS, "size": ["XS", "S", "M", "L", "XL", "42", "10", "8.5", "500ml"]}
+WORDS = _read_words()
+SINGULAR, PLURAL, COLOURS, SIZES = (WORDS[title] for title in ("singular", "plural", "colours", "sizes"))
+OPTION_KEYS = {
+    "color": COLOURS,
+    "material": WORDS["materials"],
+    "size": ["XS", "S", "M", "L", "XL", "42", "10", "8.5", "500ml"],
+}
 
 
 def digits(rng: Random, count: int, *, first: str = "0123456789") -> str:
@@ -78,13 +81,13 @@ def item(rng: Random, *, singular: bool | None = None) -> str:
     if kind < 0.58:
         return f"{rng.choice(COLOURS)} {thing}"
     if kind < 0.72:
-        return f"{rng.choice(ADJECTIVES)} {thing}"
+        return f"{rng.choice(WORDS['adjectives'])} {thing}"
     if kind < 0.82:
-        return f"{rng.choice(BRANDS)} {thing}"
+        return f"{rng.choice(WORDS['brands'])} {thing}"
     if kind < 0.88:
-        return f"{rng.choice(MATERIALS)} {thing}"
+        return f"{rng.choice(WORDS['materials'])} {thing}"
     if kind < 0.93:
-        return f"{rng.choice(ADJECTIVES)} {rng.choice(COLOURS)} {thing}"
+        return f"{rng.choice(WORDS['adjectives'])} {rng.choice(COLOURS)} {thing}"
     if kind < 0.97:
         return thing.title()
     return f"{thing} {options(rng)}"
@@ -122,9 +125,9 @@ def want_adj(rng: Random) -> str:
     if kind < 0.55:
         return rng.choice(SIZES)
     if kind < 0.65:
-        return rng.choice(MATERIALS)
+        return rng.choice(WORDS["materials"])
     if kind < 0.95:
-        return rng.choice(FEATURES)
+        return rng.choice(WORDS["features"])
     return options(rng)
 
 
@@ -135,12 +138,12 @@ def want_np(rng: Random) -> str:
         colour = rng.choice(COLOURS)
         return f"{_article(colour, rng)} {colour} one"
     if kind < 0.45:
-        change = rng.choice([rng.choice(COLOURS), rng.choice(MATERIALS), rng.choice(SIZES)])
+        change = rng.choice([rng.choice(COLOURS), rng.choice(WORDS["materials"]), rng.choice(SIZES)])
         return f"{rng.choice(['the same one', 'the same', 'same one', 'the exact same thing'])} in {change}"
     if kind < 0.6:
-        return f"{rng.choice(['one', 'the one', 'a version', 'the model'])} {rng.choice(FEATURES)}"
+        return f"{rng.choice(['one', 'the one', 'a version', 'the model'])} {rng.choice(WORDS['features'])}"
     if kind < 0.8:
-        return rng.choice(WANT_PHRASES)
+        return rng.choice(WORDS["want_phrases"])
     if kind < 0.9:
         thing = item(rng, singular=True)
         return f"{_article(thing, rng)} {thing}"
@@ -154,20 +157,21 @@ def _article(word: str, rng: Random) -> str:
 def payment(rng: Random) -> str:
     kind = rng.random()
     if kind < 0.5:
-        return rng.choice(PAYMENTS)
+        return rng.choice(WORDS["payments"])
     if kind < 0.75:
         brand = rng.choice(["visa", "Visa", "mastercard", "Mastercard", "amex", "credit card", "debit card", "card"])
-        return f"{brand} {rng.choice(['ending in', 'ending', 'ending with', '...', 'xxxx', 'that ends in'])} {digits(rng, 4)}"
+        ending = rng.choice(["ending in", "ending", "ending with", "...", "xxxx", "that ends in"])
+        return f"{brand} {ending} {digits(rng, 4)}"
     name = rng.choice(["credit_card", "gift_card", "paypal", "giftcard", "PayPal"])
     return f"{name}_{digits(rng, 7 if rng.random() < 0.8 else 4)}"
 
 
 def first_name(rng: Random) -> str:
-    return rng.choice(FIRST_NAMES)
+    return rng.choice(WORDS["first_names"])
 
 
 def last_name(rng: Random) -> str:
-    return rng.choice(LAST_NAMES)
+    return rng.choice(WORDS["last_names"])
 
 
 def name(rng: Random) -> str:
@@ -203,7 +207,7 @@ def email(rng: Random) -> str:
             f"{rng.choice(['the', 'its', 'hello', 'mrs'])}{last}",
         ]
     )
-    mail = f"{local}@{rng.choice(MAIL_HOSTS)}"
+    mail = f"{local}@{rng.choice(WORDS['mail_hosts'])}"
     return mail.title() if rng.random() < 0.03 else mail.upper() if rng.random() < 0.03 else mail
 
 
@@ -243,22 +247,39 @@ def address(rng: Random) -> str:
         return _us_address(rng)
     if shape < 0.65:
         flat = rng.choice(["", "", "", f"Flat {rng.randint(1, 40)}, ", f"Unit {rng.randint(1, 30)}, "])
-        return f"{flat}{rng.randint(1, 260)} {rng.choice(UK_STREETS)}, {rng.choice(UK_CITIES)} {uk_postcode(rng)}"
+        street, city = rng.choice(WORDS["uk_streets"]), rng.choice(WORDS["uk_cities"])
+        return f"{flat}{rng.randint(1, 260)} {street}, {city} {uk_postcode(rng)}"
     if shape < 0.93:
         code = digits(rng, rng.choice([4, 5, 5]), first="123456789")
         number = f"{rng.randint(1, 180)}{rng.choice(['', '', '', 'a', 'B', ' bis'])}"
-        city, country = rng.choice(EU_CITIES).split("|")
+        city, country = rng.choice(WORDS["eu_cities"]).split("|")
         tail = rng.choice(["", "", f", {country}"])
-        return f"{rng.choice(EU_STREETS)} {number}, {code} {city}{tail}"
-    city, state = rng.choice(US_CITIES).split("|")
-    pairs = {"address1": f"{rng.randint(10, 9900)} {rng.choice(US_STREETS)}", "city": city, "state": state, "zip": us_zip(rng)}
+        return f"{rng.choice(WORDS['eu_streets'])} {number}, {code} {city}{tail}"
+    city, state = rng.choice(WORDS["us_cities"]).split("|")
+    pairs = {
+        "address1": f"{rng.randint(10, 9900)} {rng.choice(WORDS['us_streets'])}",
+        "city": city,
+        "state": state,
+        "zip": us_zip(rng),
+    }
     return "{" + ", ".join(f"'{key}': '{value}'" for key, value in pairs.items()) + "}"
 
 
 def _us_address(rng: Random) -> str:
-    city, state = rng.choice(US_CITIES).split("|")
-    suite = rng.choice(["", "", f"Apt {rng.randint(1, 40)}", f"Suite {digits(rng, 3, first='123456789')}", f"#{rng.randint(1, 90)}", f"apt {rng.randint(1, 9)}{letters(rng, 1)}"])
-    street = f"{rng.randint(1, 9900)} {rng.choice(US_STREETS)}" + (f"{rng.choice([', ', ' '])}{suite}" if suite else "")
+    city, state = rng.choice(WORDS["us_cities"]).split("|")
+    suite = rng.choice(
+        [
+            "",
+            "",
+            f"Apt {rng.randint(1, 40)}",
+            f"Suite {digits(rng, 3, first='123456789')}",
+            f"#{rng.randint(1, 90)}",
+            f"apt {rng.randint(1, 9)}{letters(rng, 1)}",
+        ]
+    )
+    street = f"{rng.randint(1, 9900)} {rng.choice(WORDS['us_streets'])}" + (
+        f"{rng.choice([', ', ' '])}{suite}" if suite else ""
+    )
     text = f"{street}, {city}, {state}{rng.choice([' ', ' ', ', '])}{us_zip(rng)}"
     return text + rng.choice(["", "", "", "", ", USA"]) if rng.random() < 0.9 else text.replace(",", "").lower()
 
@@ -269,7 +290,11 @@ def amount(rng: Random) -> str:
         return str(rng.randint(3, 1999))
     if kind < 0.92:
         return f"{rng.randint(2, 899)}.{digits(rng, 2)}"
-    return f"{rng.randint(2, 899)},{digits(rng, 2)}" if kind < 0.97 else f"{rng.randint(1, 4)},{digits(rng, 3)}.{digits(rng, 2)}"
+    return (
+        f"{rng.randint(2, 899)},{digits(rng, 2)}"
+        if kind < 0.97
+        else f"{rng.randint(1, 4)},{digits(rng, 3)}.{digits(rng, 2)}"
+    )
 
 
 def number(rng: Random) -> str:
@@ -280,7 +305,9 @@ def number(rng: Random) -> str:
             digits(rng, rng.randint(4, 7), first="123456789"),
             f"INV-{digits(rng, rng.randint(4, 6))}",
             f"#{digits(rng, rng.randint(5, 6), first='123456789')}",
-            f"{rng.choice(['RE', 'INV', 'R', 'F', 'IN', 'BILL'])}{rng.choice(['', '-', '/'])}{digits(rng, rng.randint(4, 8))}",
+            rng.choice(["RE", "INV", "R", "F", "IN", "BILL"])
+            + rng.choice(["", "-", "/"])
+            + digits(rng, rng.randint(4, 8)),
             f"{rng.choice(['2025', '2026'])}/{digits(rng, 4)}",
         ]
     )
@@ -288,7 +315,7 @@ def number(rng: Random) -> str:
 
 PLACEHOLDERS: dict[str, Callable[[Random], str]] = {
     "order_id": order_id,
-    "order_ref": lambda rng: rng.choice(ORDER_REFS).replace("@", item(rng)),
+    "order_ref": lambda rng: rng.choice(WORDS["order_refs"]).replace("@", item(rng)),
     "item": item,
     "items": items,
     "product": product,
@@ -296,11 +323,11 @@ PLACEHOLDERS: dict[str, Callable[[Random], str]] = {
     "want_np": want_np,
     "payment": payment,
     "address": address,
-    "address_ref": lambda rng: rng.choice(ADDRESS_REFS),
+    "address_ref": lambda rng: rng.choice(WORDS["address_refs"]),
     "email": email,
     "name": name,
     "postcode": postcode,
     "amount": amount,
     "number": number,
-    "place": lambda rng: rng.choice(PLACES),
+    "place": lambda rng: rng.choice(WORDS["places"]),
 }

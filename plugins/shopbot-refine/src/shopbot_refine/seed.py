@@ -1,8 +1,8 @@
 """The seed set: hand-written templates in ``seed/*.jsonl``, expanded into training examples.
 
-A template may hold placeholders ("cancel {order_id}"); each expansion draws new values from :mod:`shopbot_refine.pools`,
-the same value in the text and in the acts. Some copies are made noisy the way customers type, and some single wishes
-are joined into messages with several. Every argument of every example stands in its text word for word, except
+A template may hold placeholders ("cancel {order_id}"); each expansion draws new values from
+:mod:`shopbot_refine.pools`, the same value in the text and in the acts. Some copies are made noisy the way customers
+type, and some single wishes are joined into messages with several. Every argument of every example stands in its text word for word, except
 ``reason`` and ``status``. The same seed gives the same examples.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import random
 import re
+from collections import Counter
 from collections.abc import Sequence
 from importlib.resources import files
 
@@ -24,7 +25,8 @@ _NOT_JOINED = {
     "affirm", "deny", "inform", "nevermind", "handoff", "smalltalk", "abuse", "other_language", "out_of_scope",
 }  # fmt: skip
 _JOINTS = [
-    ". Also, ", " and also ", ". And ", " and ", "; ", "\n", ". Then ", " plus ", "... oh and ", ", also ", " & ", ". Second thing: ",
+    ". Also, ", " and also ", ". And ", " and ", "; ", "\n", ". Then ", " plus ", "... oh and ", ", also ", " & ",
+    ". Second thing: ",
     ". One more: ", ", then ", " also ", ". After that, ", "\n\nAnd ", ", oh and ", ". By the way, ",
 ]  # fmt: skip
 NOISE_SHARE, NOISY_COPY_SHARE, JOINED_SHARE = 0.3, 0.35, 0.1
@@ -46,7 +48,9 @@ def load_seed(rows_per_template: int = 3, seed: int = 0) -> list[Example]:
     return expand(load_templates(), rows_per_template=rows_per_template, seed=seed)
 
 
-def split_seed(*, eval_share: float = 0.03, rows_per_template: int = 3, seed: int = 0) -> tuple[list[Example], list[Example]]:
+def split_seed(
+    *, eval_share: float = 0.03, rows_per_template: int = 3, seed: int = 0
+) -> tuple[list[Example], list[Example]]:
     """(train, eval), divided before expansion, so that no template is on both sides."""
     templates = load_templates()
     random.Random(f"split:{seed}").shuffle(templates)  # noqa: S311 - reproducible, not secret
@@ -58,7 +62,7 @@ def split_seed(*, eval_share: float = 0.03, rows_per_template: int = 3, seed: in
 def expand(templates: Sequence[Example], *, rows_per_template: int, seed: int) -> list[Example]:
     """Fill, add noise, join; no example twice. Raises :class:`DatasetError` for a template that breaks the rules.
 
-    A template with placeholders gives ``rows_per_template`` examples, one without gives itself and perhaps a noisy copy.
+    A template with placeholders gives ``rows_per_template`` examples, one without itself and perhaps a noisy copy.
     """
     rows: dict[tuple[str, str], Example] = {}
     single: list[tuple[str, Act]] = []
@@ -81,6 +85,12 @@ def expand(templates: Sequence[Example], *, rows_per_template: int, seed: int) -
         example = _join(single, rng)
         rows.setdefault((example.state, example.text), example)
     return list(rows.values())
+
+
+def count_acts(examples: Sequence[Example]) -> dict[str, int]:
+    """How many examples hold each act, most frequent first; ``examples`` is their number."""
+    counts = Counter(name for example in examples for name in {parse_act(act).name for act in example.acts})
+    return {"examples": len(examples), **dict(counts.most_common())}
 
 
 def fill(text: str, acts: Sequence[Act], rng: random.Random) -> tuple[str, list[Act]]:
@@ -106,14 +116,18 @@ def fill(text: str, acts: Sequence[Act], rng: random.Random) -> tuple[str, list[
 def is_grounded(text: str, acts: Sequence[Act]) -> bool:
     """Whether every copied argument stands in the text and no placeholder is left."""
     values = [value for act in acts for value in act.copied()]
-    return all(value.strip() and value in text for value in values) and not _PLACEHOLDER.search(" ".join([text, *values]))
+    return all(value.strip() and value in text for value in values) and not _PLACEHOLDER.search(
+        " ".join([text, *values])
+    )
 
 
 def _read(act: str, template: Example) -> Act:
     try:
         return parse_act(act)
     except ValueError as error:
-        raise DatasetError(f"{error} in the template {template.text!r}.", remedy="Write name(argument=\"value\").") from error
+        raise DatasetError(
+            f"{error} in the template {template.text!r}.", remedy='Write name(argument="value").'
+        ) from error
 
 
 def _finish(state: str, text: str, acts: list[Act], noisy: bool, rng: random.Random) -> Example:

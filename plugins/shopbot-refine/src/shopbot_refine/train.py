@@ -14,7 +14,7 @@ import os
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,71 +28,9 @@ from shopbot_refine.dataset import DatasetError, Example, fingerprint
 from shopbot_refine.llama import TrainingLlama
 from shopbot_refine.lora import AdapterWeights, LoraParameters
 from shopbot_refine.lora_gguf import load_lora_gguf, save_lora_gguf
+from shopbot_refine.settings import Progress, TrainReport, TrainSettings
 
 RESUME_FILE, LORA_FILE, REPORT_FILE = "resume.pt", "lora.gguf", "train.json"
-
-
-@dataclass(frozen=True, slots=True)
-class TrainSettings:
-    """How to train. ``token_budget`` counts tokens in one step; ``warmup`` is a share of all steps; ``patience`` counts
-    evaluations without a better loss before training stops; ``eval_every`` and ``save_every`` count steps."""
-
-    rank: int = 8
-    alpha: float = 16.0
-    lr: float = 1e-3
-    epochs: float = 3.0
-    max_steps: int | None = None
-    warmup: float = 0.03
-    final_lr: float = 0.05
-    clip: float = 1.0
-    token_budget: int = 2048
-    max_tokens: int = 512
-    eval_every: int | None = None
-    patience: int = 3
-    save_every: int = 50
-    seed: int = 0
-    threads: int | None = None
-    device: str = "auto"
-    init_lora: Path | None = None
-
-    def identity(self) -> dict[str, Any]:
-        """What decides the result (so neither threads nor how often to save), as JSON values."""
-        kept = asdict(self)
-        for name in ("threads", "device", "save_every"):
-            del kept[name]
-        kept["init_lora"] = fingerprint([self.init_lora.read_bytes().hex()]) if self.init_lora else None
-        return kept
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """Where training stands: ``loss`` is the mean over the last steps, ``eval_loss`` the newest one measured."""
-
-    step: int
-    steps: int
-    loss: float
-    eval_loss: float | None
-    tokens_per_s: float
-    left_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class TrainReport:
-    """What came out; ``seconds`` and ``tokens`` include the runs before a resume. ``stopped``: steps | patience."""
-
-    lora: Path
-    fingerprint: str
-    settings: dict[str, Any]
-    examples: int
-    eval_examples: int
-    dropped: int
-    steps: int
-    best_step: int
-    tokens: int
-    seconds: float
-    train_loss: float
-    eval_losses: list[tuple[int, float]]
-    stopped: str
 
 
 @dataclass(slots=True)
@@ -124,13 +62,15 @@ def train(
 ) -> TrainReport:
     """Train on ``examples``; keep the weights that are best on ``eval_examples``; write the files to ``output``.
 
-    A ``resume.pt`` in ``output`` is gone on from, unless ``fresh``. Raises :class:`DatasetError` for no usable example,
-    :class:`ConfigError` for a ``resume.pt`` of other data or settings, :class:`ModelError` for an unusable base or
-    ``init_lora``.
+    An interrupted run in ``output`` is gone on from, a complete one returned as it is, unless ``fresh``. Raises
+    :class:`DatasetError` for no usable example, :class:`ConfigError` where ``output`` holds a run of other data or
+    settings, :class:`ModelError` for an unusable base or ``init_lora``.
     """
     run = _Run(examples, eval_examples, base, output, settings, render)
     if fresh:
-        run.resume_path.unlink(missing_ok=True)
+        run.forget()
+    if (complete := run.complete_report()) is not None:
+        return complete
     run.restore()
     stopped = run.loop(progress)
     return run.finish(stopped)
@@ -148,7 +88,7 @@ class _Run:
         settings: TrainSettings,
         render: Render,
     ) -> None:
-        _check(settings)
+        settings.check()
         if settings.threads:
             torch.set_num_threads(settings.threads)
         self.settings, self.output = settings, output
@@ -189,6 +129,10 @@ class _Run:
     def resume_path(self) -> Path:
         return self.output / RESUME_FILE
 
+    @property
+    def report_path(self) -> Path:
+        return self.output / REPORT_FILE
+
     def _start_from(self, path: Path) -> None:
         parent = load_lora_gguf(path, heads=self.model.heads, kv_heads=self.model.kv_heads)
         ratio = (parent.alpha / parent.rank) / (self.settings.alpha / self.settings.rank)
@@ -196,7 +140,9 @@ class _Run:
         try:
             self.adapter.set(weights)
         except ValueError as error:
-            raise ModelError(f"{path}: {error}.", remedy=f"Train with --rank {parent.rank}, on its own base.") from error
+            raise ModelError(
+                f"{path}: {error}.", remedy=f"Train with --rank {parent.rank}, on its own base."
+            ) from error
 
     def _plan(self, epoch: int) -> list[list[int]]:
         rng = random.Random(f"{self.settings.seed}:{epoch}")  # noqa: S311 - reproducible, not secret
@@ -239,7 +185,7 @@ class _Run:
         for group in self.optimizer.param_groups:
             group["lr"] = self.settings.lr * _lr_share(self.state.step, self.steps, self.settings)
         loss = self._loss(batch)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         nn.utils.clip_grad_norm_(self.parameters, self.settings.clip)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
@@ -254,19 +200,18 @@ class _Run:
         logits = self.model.logits(at_answers)
         return nn.functional.cross_entropy(logits, batch.target.to(self.device), reduction=reduction)
 
-    @torch.no_grad()
     def _evaluate(self) -> None:
         lengths = [len(row.tokens) for row in self.eval_rows]
         rng = random.Random(0)  # noqa: S311 - the order does not matter here
-        plan = plan_batches(lengths, token_budget=2 * self.settings.token_budget, rng=rng)
+        plan = plan_batches(lengths, token_budget=self.settings.token_budget, rng=rng)
         total, count = 0.0, 0
-        for indices in plan:
-            batch = collate([self.eval_rows[index] for index in indices], shared=self.shared)
-            total += float(self._loss(batch, "sum"))
-            count += len(batch.target)
-        loss = total / count
-        is_best = loss < self.state.best_eval[1]
-        self.state.eval_losses.append((self.state.step, loss))
+        with torch.no_grad():
+            for indices in plan:
+                batch = collate([self.eval_rows[index] for index in indices], shared=self.shared)
+                total += float(self._loss(batch, "sum"))
+                count += len(batch.target)
+        is_best = total / count < self.state.best_eval[1]
+        self.state.eval_losses.append((self.state.step, total / count))
         if is_best:
             self.state.best = self.adapter.copy()
 
@@ -299,20 +244,40 @@ class _Run:
             os.fsync(file.fileno())
         temporary.replace(self.resume_path)
 
+    def forget(self) -> None:
+        """Remove what an earlier run left, the mark of completeness first."""
+        for path in (self.report_path, self.resume_path, self.output / LORA_FILE):
+            path.unlink(missing_ok=True)
+
+    def complete_report(self) -> TrainReport | None:
+        """The report of this very run where it has been completed before."""
+        if not self.report_path.is_file():
+            return None
+        try:
+            found = json.loads(self.report_path.read_text(encoding="utf-8"))
+            self._require_same(self.report_path, found["fingerprint"])
+            found["eval_losses"] = [(step, loss) for step, loss in found["eval_losses"]]
+            return TrainReport(**found) if (self.output / LORA_FILE).is_file() else None
+        except (ValueError, TypeError, KeyError) as error:
+            raise ConfigError(f"{self.report_path} is unreadable ({error}).", remedy="Start with --fresh.") from error
+
+    def _require_same(self, path: Path, found: object) -> None:
+        if found != self.fingerprint:
+            raise ConfigError(
+                f"{path} belongs to other data, settings or base.",
+                remedy="Start with --fresh, or give another --output.",
+            )
+
     def restore(self) -> None:
         """Go on from ``resume.pt`` where there is one."""
         if not self.resume_path.is_file():
             return
         try:
             whole = torch.load(self.resume_path, map_location=self.device, weights_only=True)
-            same = whole["fingerprint"] == self.fingerprint
+            found = whole["fingerprint"]
         except Exception as error:  # torch.load raises many kinds on a foreign file
             raise ConfigError(f"{self.resume_path} is unreadable ({error}).", remedy="Start with --fresh.") from error
-        if not same:
-            raise ConfigError(
-                f"{self.resume_path} belongs to other data, settings or base.",
-                remedy="Start with --fresh, or give another --output.",
-            )
+        self._require_same(self.resume_path, found)
         self.adapter.set(whole["weights"])
         self.optimizer.load_state_dict(whole["optimizer"])
         self.state = _State(**whole["state"])
@@ -322,11 +287,16 @@ class _Run:
         weights = self.state.best or self.adapter.copy()
         lora = self.output / LORA_FILE
         save_lora_gguf(
-            lora, weights, alpha=self.settings.alpha, heads=self.model.heads, kv_heads=self.model.kv_heads, name="shopbot acts"
+            lora,
+            weights,
+            alpha=self.settings.alpha,
+            heads=self.model.heads,
+            kv_heads=self.model.kv_heads,
+            name="shopbot acts",
         )
         recent = self.state.losses[-20:]
         report = TrainReport(
-            lora=lora,
+            lora=LORA_FILE,
             fingerprint=self.fingerprint,
             settings=self.settings.identity(),
             examples=len(self.rows),
@@ -340,16 +310,9 @@ class _Run:
             eval_losses=list(self.state.eval_losses),
             stopped=stopped,
         )
-        _write_json(self.output / REPORT_FILE, {**asdict(report), "lora": LORA_FILE})
+        _write_json(self.report_path, report.as_json())
+        self.resume_path.unlink(missing_ok=True)
         return report
-
-
-def _check(settings: TrainSettings) -> None:
-    positive = {"rank": settings.rank, "lr": settings.lr, "epochs": settings.epochs, "alpha": settings.alpha}
-    positive |= {"token_budget": settings.token_budget, "save_every": settings.save_every}
-    for name, value in positive.items():
-        if not value > 0:
-            raise ConfigError(f"{name} is {value}.", remedy="Give a number above 0.")
 
 
 def _device(name: str) -> torch.device:

@@ -1,0 +1,64 @@
+"""What every benchmark needs: the model with a LoRA adapter, the first-party tools, stores filled with the retail data."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from benchmarks.shared_data import FOLDER
+from shopbot.backends import BackendSettings, ModelBackend
+from shopbot.checkpoint import Manifest
+from shopbot.config import Config
+from shopbot.plugins import PluginManager
+from shopbot.store import Store
+
+FIRST_PARTY = ("faq", "orders", "returns")
+
+
+def open_model(lora: Path | None = None, *, slots: int = 1) -> tuple[ModelBackend, Manifest | None]:
+    """The shipped or promoted checkpoint; with ``lora`` that adapter on the default base instead."""
+    from shopbot.backends.gguf import GgufBackend
+    from shopbot.bot import open_backend
+    from shopbot.checkpoint import CheckpointStore
+    from shopbot.config import home
+    from shopbot.models import locate
+
+    if lora is None:
+        manifest, backend = open_backend(Config(), plugins())
+        return backend, manifest
+    current = CheckpointStore(home()).current().manifest
+    base = locate(current.base.source, sha256=current.base.sha256)
+    return GgufBackend(BackendSettings(base, lora, threads=2, slots=slots, context=2048)), current
+
+
+def plugins(config: Config | None = None) -> PluginManager:
+    return PluginManager.installed(config.plugins if config else {}, is_strict=True, only=FIRST_PARTY)
+
+
+@contextmanager
+def retail_stores() -> Iterator[tuple[dict[str, Any], Callable[[], Store]]]:
+    """(the retail document, a maker of fresh stores filled with it)."""
+    from shopbot.stores.retail_json import import_retail
+    from shopbot.stores.sql import open_store
+
+    document = json.loads((FOLDER / "retail_store" / "db.json").read_text(encoding="utf-8"))
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        template = Path(folder) / "template.db"
+        store = open_store(f"sqlite:///{template}")
+        import_retail(store, document)
+        store.close()
+        made = 0
+
+        def make() -> Store:
+            nonlocal made
+            made += 1
+            path = Path(folder) / f"{made}.db"
+            shutil.copyfile(template, path)
+            return open_store(f"sqlite:///{path}")
+
+        yield document, make

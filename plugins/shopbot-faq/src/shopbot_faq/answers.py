@@ -1,0 +1,141 @@
+"""From a customer's message to what the shop's pages say about it, or to an honest "I could not find that"."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from rapidfuzz import fuzz
+
+from shopbot import Answer
+from shopbot_faq.markdown import Passage
+from shopbot_faq.search import Hit, PassageIndex
+from shopbot_faq.words import STOP_WORDS, fold, terms
+
+MAX_ANSWERS = 2
+MAX_ANSWER_CHARS = 700
+_MAX_SENTENCES = 8
+_MAX_PLACE_CHARS = 60
+#: A page is named as close from this score on.
+_CLOSE = 0.12
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
+_ASKED = re.compile(
+    r"(?:^|\b(?:and|also|plus|or)\s+)(?=(?:how|what|when|where|which|who|why|do|does|can|could|is|are|may|will)\b)",
+    re.I,
+)
+_IS_QUESTION = re.compile(
+    r"\?\s*$|^(?:how|what|when|where|which|who|why|do|does|can|could|is|are|may|will|would)\b", re.I
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a message led to. ``hits`` answer it, one per question; empty: nothing does, and ``close`` comes nearest."""
+
+    hits: tuple[Hit, ...] = ()
+    close: tuple[Hit, ...] = ()
+    words: frozenset[str] = field(default_factory=frozenset)
+
+
+def find(index: PassageIndex, message: str, threshold: float, topic: str | None = None) -> Found:
+    """The passages that answer ``message``: one for the whole, or one for each of two questions in it."""
+    words = frozenset(term.concept for term in terms(message))
+    whole = index.search(message, limit=3, topic=topic)
+    questions = split_questions(message)
+    best = [hits[0] for hits in (index.search(text, limit=1, topic=topic) for text in questions) if hits]
+    sure = _distinct([hit for hit in best if hit.score >= threshold])
+    if len(questions) < 2 or not sure:
+        sure = _distinct([hit for hit in (*whole[:1], *sure) if hit.score >= threshold])[:1]
+    if sure:
+        return Found(hits=tuple(sure[:MAX_ANSWERS]), words=words)
+    return Found(close=tuple(hit for hit in whole if hit.score >= _CLOSE), words=words)
+
+
+def split_questions(message: str) -> list[str]:
+    """The message's sentences and the questions joined by "and"; only the questions if there are any."""
+    pieces = [piece for sentence in _SENTENCE_END.split(message) for piece in _ASKED.split(sentence)]
+    telling = [piece.strip(" ,;") for piece in pieces if terms(piece)][:_MAX_SENTENCES]
+    return [piece for piece in telling if _IS_QUESTION.search(piece)] or telling
+
+
+def answer(found: Found, lead: str = "") -> Answer:
+    """The reply: what the pages say and where; ``lead`` is put before it."""
+    if not found.hits:
+        return not_found(found)
+    shown = [(hit, excerpt(hit.passage.text, found.words)) for hit in found.hits]
+    paragraphs = [f"{text}\n\nSource: {hit.passage.title} ({hit.passage.link})" for hit, text in shown]
+    first, *more = [_content(hit, text) for hit, text in shown]
+    return Answer("\n\n".join(([lead] if lead else []) + paragraphs), content={**first, "also": more})
+
+
+def not_found(found: Found) -> Answer:
+    """The honest reply when no page answers; pages that come close are named, not quoted."""
+    text = "I could not find an answer to that in the shop's pages."
+    if found.close:
+        listed = "\n".join(f"- {hit.passage.title} ({hit.passage.link})" for hit in found.close)
+        text += f" These come closest:\n{listed}\n"
+    separator = "" if text.endswith("\n") else " "
+    text += (
+        f"{separator}If they do not help, ask me for a human agent."
+        if found.close
+        else (" If you like, ask me for a human agent, who can help you further.")
+    )
+    score = found.close[0].score if found.close else 0.0
+    close = [{"title": hit.passage.title, "link": hit.passage.link} for hit in found.close]
+    return Answer(text, content={"title": None, "link": None, "text": "", "score": round(score, 3), "close": close})
+
+
+def excerpt(text: str, words: frozenset[str], limit: int = MAX_ANSWER_CHARS) -> str:
+    """``text``, or where it is longer than ``limit`` characters, the stretch of sentences with most of ``words``."""
+    if len(text) <= limit:
+        return text
+    pieces = re.split(r"(?<=[.!?])(?=\s)|(?<=\n)", text)
+    value = [len(words & {term.concept for term in terms(piece)}) for piece in pieces]
+    best, stretch = -1, ""
+    for start in range(len(pieces)):
+        end, size = start, 0
+        while end < len(pieces) and size + len(pieces[end]) <= limit:
+            size += len(pieces[end])
+            end += 1
+        if sum(value[start:end]) > best:
+            best, stretch = sum(value[start:end]), _marked("".join(pieces[start:end]), start > 0, end < len(pieces))
+    return stretch if stretch.strip(" …") else _marked(text[:limit], False, True)
+
+
+def names_place(passage: Passage, place: str) -> bool:
+    """Does the passage, or one of its owner's questions, name the place? Misspellings are forgiven."""
+    wanted = _place_words(place)
+    there = fold(" ".join((passage.title, passage.text, *passage.questions)))
+    return bool(wanted) and all(any(_is_same(word, other) for other in there) for word in wanted)
+
+
+def place_note(place: str) -> str:
+    """What to say before general words about shipping when no page names the place."""
+    shown = " ".join("".join(char if char.isprintable() else " " for char in place).split())[:_MAX_PLACE_CHARS]
+    return f'The shop\'s shipping pages do not name "{shown}". This is what they say in general:'
+
+
+def _place_words(place: str) -> list[str]:
+    return [word for word in fold(place) if word not in STOP_WORDS and not word.isdigit()][:8]
+
+
+def _is_same(word: str, other: str) -> bool:
+    return word == other or (min(len(word), len(other)) >= 5 and fuzz.ratio(word, other) >= 86)
+
+
+def _distinct(hits: Sequence[Hit]) -> list[Hit]:
+    """The hits by passage, each once."""
+    kept: dict[str, Hit] = {}
+    for hit in hits:
+        kept.setdefault(hit.passage.id, hit)
+    return list(kept.values())
+
+
+def _content(hit: Hit, text: str) -> Mapping[str, Any]:
+    return {"title": hit.passage.title, "link": hit.passage.link, "text": text, "score": round(hit.score, 3)}
+
+
+def _marked(text: str, is_cut_before: bool, is_cut_after: bool) -> str:
+    return ("… " if is_cut_before else "") + text.strip() + (" …" if is_cut_after else "")

@@ -1,0 +1,126 @@
+"""``shopbot refine …``: thin commands over the stages. What they print for a program goes to stdout, talk to stderr."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from shopbot_refine.settings import Progress
+
+_READABLE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.group()
+def refine() -> None:
+    """Make the model on this box better from examples."""
+
+
+@refine.command()
+@click.option("--rows", default=3, show_default=True, help="Examples from a template that has placeholders.")
+@click.option("--seed", default=0, show_default=True, help="The same seed gives the same examples.")
+@click.option("--stats", is_flag=True, help="Print how many examples there are of each act, not the examples.")
+def seed(rows: int, seed: int, stats: bool) -> None:
+    """Print the seed set, expanded, as JSON Lines."""
+    from shopbot_refine.seed import count_acts, load_seed
+
+    examples = load_seed(rows, seed)
+    if stats:
+        click.echo(json.dumps(count_acts(examples), indent=1))
+        return
+    for example in examples:
+        click.echo(example.to_json())
+
+
+@refine.command()
+@click.option(
+    "--data",
+    "data",
+    type=_READABLE,
+    multiple=True,
+    metavar="FILE",
+    help="Examples as JSON Lines; may be given again. Without it: the seed set.",
+)
+@click.option("--base", type=_READABLE, help="The base model, a GGUF. Without it: the default model on this box.")
+@click.option(
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    required=True,
+    help="The folder that gets lora.gguf and train.json.",
+)
+@click.option("--init-lora", type=_READABLE, help="A LoRA adapter to go on from, of the same base and rank.")
+@click.option("--epochs", default=2.0, show_default=True, help="How often every example is seen.")
+@click.option("--max-steps", type=click.IntRange(min=1), help="Stop after this many steps.")
+@click.option("--lr", default=1e-3, show_default=True, help="The highest learning rate.")
+@click.option("--rank", default=8, show_default=True, type=click.IntRange(1, 64), help="The adapter's rank.")
+@click.option("--token-budget", default=2048, show_default=True, type=click.IntRange(min=64), help="Tokens a step.")
+@click.option("--seed", default=0, show_default=True, help="The same seed, data and machine give the same adapter.")
+@click.option("--threads", type=click.IntRange(1, 256), help="CPU threads; without it one for each core.")
+@click.option("--resume/--fresh", default=True, help="Go on from an interrupted run in --output, or start again.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+def train(
+    data: tuple[Path, ...],
+    base: Path | None,
+    output: Path,
+    init_lora: Path | None,
+    epochs: float,
+    max_steps: int | None,
+    lr: float,
+    rank: int,
+    token_budget: int,
+    seed: int,
+    threads: int | None,
+    resume: bool,
+    as_json: bool,
+) -> None:
+    """Train a LoRA adapter. Stop it when you like: the same command goes on where it was."""
+    # Spinning threads stall training when another process wants the cores. OpenMP reads this when torch is imported.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    from shopbot.models import locate
+    from shopbot.understand import render_prompt
+    from shopbot_refine.sets import training_sets
+    from shopbot_refine.settings import TrainSettings
+    from shopbot_refine.train import train as run_train
+
+    settings = TrainSettings(
+        rank=rank,
+        epochs=epochs,
+        max_steps=max_steps,
+        lr=lr,
+        token_budget=token_budget,
+        seed=seed,
+        threads=threads,
+        init_lora=init_lora,
+    )
+    examples, eval_examples = training_sets(data, seed=seed)
+    report = run_train(
+        examples,
+        eval_examples=eval_examples,
+        base=base or locate(),
+        output=output,
+        settings=settings,
+        render=render_prompt,
+        progress=_show,
+        fresh=not resume,
+    )
+    if as_json:
+        click.echo(json.dumps(report.as_json(), indent=1, sort_keys=True))
+    else:
+        loss = f"{report.eval_losses[-1][1]:.4f}" if report.eval_losses else "not measured"
+        click.echo(f"{output / report.lora}: {report.steps} steps in {report.seconds:.0f} s, eval loss {loss}")
+
+
+def _show(progress: Progress) -> None:
+    """A line on stderr every ten steps."""
+    if progress.step % 10 and progress.step != progress.steps:
+        return
+    measured = f", eval loss {progress.eval_loss:.4f}" if progress.eval_loss is not None else ""
+    click.echo(
+        f"step {progress.step} of {progress.steps}: loss {progress.loss:.4f}{measured}, "
+        f"{progress.tokens_per_s:.0f} tokens/s, {progress.left_s / 60:.0f} min left",
+        err=True,
+    )

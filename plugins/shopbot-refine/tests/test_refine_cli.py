@@ -1,0 +1,61 @@
+"""``shopbot refine``: what a person types and what it leaves on disk."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+import pytest
+import shopbot_refine
+from click.testing import CliRunner
+from shopbot_refine.cli import refine
+from shopbot_refine.dataset import Example, parse_example
+from shopbot_refine.sets import training_sets
+
+
+def test_the_plugin_adds_its_command() -> None:
+    cli = click.Group()
+    shopbot_refine.shopbot_register_commands(cli)
+    assert set(cli.commands) == {"refine"}
+
+
+def test_seed_prints_examples_and_counts() -> None:
+    runner = CliRunner()
+    rows = runner.invoke(refine, ["seed", "--rows", "1"])
+    assert rows.exit_code == 0, rows.output
+    lines = rows.stdout.splitlines()
+    stats = json.loads(runner.invoke(refine, ["seed", "--rows", "1", "--stats"]).stdout)
+    assert stats["examples"] == len(lines)
+    assert parse_example(lines[0], "line 1").acts
+
+
+def test_training_sets_hold_out_some_and_teach_unknown_tools() -> None:
+    examples, held_out = training_sets([], seed=0)
+    shown = [example for example in examples if example.demonstrations]
+    assert 0.02 < len(held_out) / len(examples) < 0.1
+    assert shown, "no examples with demonstrations"
+
+
+def test_train_writes_the_adapter_and_prints_the_report(
+    tiny_base: Path, few_examples: list[Example], tmp_path: Path
+) -> None:
+    pytest.importorskip("torch", reason="training needs the extra 'train'")
+    data = tmp_path / "rows.jsonl"
+    data.write_text("\n".join(example.to_json() for example in few_examples), encoding="utf-8")
+    given = ["train", "--data", str(data), "--base", str(tiny_base), "--output", str(tmp_path / "out")]
+    given += ["--max-steps", "2", "--threads", "1", "--json"]
+    done = CliRunner().invoke(refine, given, catch_exceptions=False)
+    report = json.loads(done.stdout)
+    assert (report["lora"], report["steps"], report["stopped"]) == ("lora.gguf", 2, "steps")
+    assert json.loads((tmp_path / "out" / "train.json").read_text(encoding="utf-8")) == report
+    assert (tmp_path / "out" / "lora.gguf").is_file()
+    assert "step 2 of 2" in done.stderr
+    assert json.loads(CliRunner().invoke(refine, given, catch_exceptions=False).stdout) == report
+
+
+def test_train_names_an_empty_file(tmp_path: Path) -> None:
+    (tmp_path / "empty.jsonl").touch()
+    done = CliRunner().invoke(refine, ["train", "--data", str(tmp_path / "empty.jsonl"), "--output", str(tmp_path)])
+    assert done.exit_code != 0
+    assert "empty.jsonl" in str(done.exception)

@@ -1,0 +1,32 @@
+"""``shopbot serve``."""
+
+from __future__ import annotations
+
+import click
+
+from shopbot.cli.invocation import Invocation, pass_invocation, say
+
+
+@click.command()
+@click.option("--host", help="The address to listen on; 0.0.0.0 for the whole network.  [default: server.host]")
+@click.option("--port", type=click.IntRange(0, 65535), help="The port; 0 for any free one.  [default: server.port]")
+@pass_invocation
+def serve(invocation: Invocation, host: str | None, port: int | None) -> None:
+    """Serve the chat page and the HTTP API.
+
+    The first start fetches the default model and creates the demo store; later ones need no network.
+    """
+    from shopbot import logs
+    from shopbot.server.app import create_app
+    from shopbot.server.guard import allowed_hosts
+    from shopbot.server.run import Server, bind, url_of
+
+    logs.configure(is_verbose=invocation.is_verbose, is_server=True)
+    config = invocation.config
+    host = config.server.host if host is None else host
+    with bind(host, config.server.port if port is None else port) as bound, invocation.open_bot() as bot:
+        for name, why in bot.plugins.failures.items():
+            say(f"Plugin '{name}' is left out: {why}")
+        app = create_app(bot, hosts=allowed_hosts(host, config.server.allowed_hosts))
+        Server(app, lambda: click.echo(f"Ready: {url_of(bound)}")).run_until_signal(bound)
+    say("Stopped.")

@@ -1,0 +1,76 @@
+"""What a first start brings: the base model and, where no store is configured, the demo store."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from shopbot.config import Config, home
+from shopbot.errors import ModelNotFoundError, StoreError
+from shopbot.sources import Progress
+
+Say = Callable[[str], None]
+ProgressBar = Callable[[str], AbstractContextManager[Progress]]
+
+
+def base_of(config: Config) -> tuple[str, str]:
+    """Source and SHA-256 of the base model of the checkpoint that ``config`` names, or of the current one."""
+    from shopbot.checkpoint import CheckpointStore
+
+    checkpoints = CheckpointStore(home())
+    checkpoint = checkpoints.load(config.model.checkpoint) if config.model.checkpoint else checkpoints.current()
+    base = checkpoint.manifest.base
+    return config.model.source or base.source, base.sha256
+
+
+def ensure_model(config: Config, *, say: Say, progress_bar: ProgressBar) -> None:
+    """Fetch the base model if it is not on this box. Needs no network if it is.
+
+    ``progress_bar`` is opened with a title around a download, and only then.
+    """
+    from shopbot.models import locate, pull
+
+    if config.model.backend != "gguf":
+        return
+    source, sha256 = base_of(config)
+    try:
+        locate(source, sha256=sha256)
+    except ModelNotFoundError:
+        say("The model is not on this box yet; fetching it once.")
+        with progress_bar("Fetching the model") as progress:
+            pull(source, sha256=sha256, progress=progress)
+
+
+def ensure_store(config: Config, *, say: Say) -> None:
+    """Create the demo store if none is configured and there is none yet: complete or not at all."""
+    target = home() / "store.db"
+    if config.store.url or target.exists():
+        return
+    from shopbot.stores.demo import fill_demo
+    from shopbot.stores.sql import open_store
+
+    say(f"There is no store yet; creating the demo store in {target}.")
+    draft = home() / f".store.{os.getpid()}.part"
+    _remove(draft)
+    try:
+        home().mkdir(parents=True, exist_ok=True)
+        store = open_store(f"sqlite:///{draft}")
+        try:
+            fill_demo(store)
+        finally:
+            store.close()
+        os.replace(draft, target)
+    except OSError as error:
+        raise StoreError(
+            f"The demo store cannot be written: {error.strerror}.", remedy=f"Check {home()}, or set SHOPBOT_HOME."
+        ) from None
+    finally:
+        _remove(draft)
+
+
+def _remove(database: Path) -> None:
+    """An SQLite file with what stands beside it."""
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        database.with_name(database.name + suffix).unlink(missing_ok=True)

@@ -1,0 +1,209 @@
+"""Checkpoints: load, promote, roll back, and manifests that mean harm."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from shopbot.checkpoint import MANIFEST, CheckpointStore, read_manifest
+from shopbot.cli import main
+from shopbot.errors import GateError, ModelCorruptError, ModelError, ModelNotFoundError
+
+Make = Callable[..., Path]
+
+
+@pytest.fixture
+def make(tmp_path: Path, tiny_lora: Path) -> Make:
+    """Writes a checkpoint's folder; keywords replace parts of its manifest."""
+
+    def write(folder_name: str, /, *, into: Path | None = None, **changes: Any) -> Path:
+        folder = (into or tmp_path / "made") / folder_name
+        folder.mkdir(parents=True)
+        content = tiny_lora.read_bytes()
+        (folder / "lora.gguf").write_bytes(content)
+        manifest = {
+            "name": folder_name,
+            "base": {"source": "pypi:thing==1/thing/base.gguf", "sha256": "0" * 64},
+            "lora": {"file": "lora.gguf", "sha256": hashlib.sha256(content).hexdigest()},
+            "prompt_format": 1,
+            "tools": ["cancel_order"],
+            "threshold": 0.5,
+            "calibration": {"slope": 1.5, "offset": -0.25},
+            "created": "2026-11-24T02:00:00+00:00",
+            "gate": {"passed": True, "report": "all is well"},
+        }
+        (folder / MANIFEST).write_text(json.dumps({**manifest, **changes}), encoding="utf-8")
+        return folder
+
+    return write
+
+
+@pytest.fixture
+def store(tmp_path: Path, make: Make) -> CheckpointStore:
+    """A store with one shipped checkpoint."""
+    make("shipped-1", into=tmp_path / "shipped")
+    return CheckpointStore(tmp_path / "home", shipped=tmp_path / "shipped")
+
+
+def test_shipped_until_promoted(store: CheckpointStore, make: Make) -> None:
+    current = store.current()
+    assert current.is_shipped
+    assert current.lora_path is not None
+    assert current.lora_path.is_file()
+    assert current.manifest.calibration == {"slope": 1.5, "offset": -0.25}
+    stamp = store.current_stamp()
+    store.add(make("mine", parent="shipped-1", created="2026-11-25T00:00:00Z"))
+    assert store.current_stamp() == stamp, "adding puts nothing in force"
+    store.promote("mine")
+    assert store.current().manifest.name == "mine"
+    assert store.current_stamp() != stamp
+    assert [manifest.name for manifest in store.list()] == ["shipped-1", "mine"]
+    assert store.rollback().manifest.name == "shipped-1"
+    assert store.current().is_shipped
+    with pytest.raises(ModelError, match="no parent"):
+        store.rollback()
+
+
+def test_every_switch_changes_the_stamp(store: CheckpointStore, make: Make) -> None:
+    store.add(make("a"))
+    stamps = {store.current_stamp()}
+    for name in ("a", "shipped-1", "a"):
+        store.promote(name)
+        stamps.add(store.current_stamp())
+    assert len(stamps) == 4
+
+
+def test_gate(store: CheckpointStore, make: Make) -> None:
+    store.add(make("worse", gate={"passed": False, "report": "two cases more fail"}))
+    with pytest.raises(GateError, match="two cases more fail"):
+        store.promote("worse")
+    assert store.current().is_shipped
+    store.promote("worse", force=True)
+    assert store.current().manifest.name == "worse"
+
+
+def test_nothing_shipped(tmp_path: Path) -> None:
+    store = CheckpointStore(tmp_path / "home", shipped=tmp_path / "none")
+    assert store.list() == ()
+    with pytest.raises(ModelNotFoundError, match="ships none"):
+        store.current()
+
+
+def test_unknown_name_lists_the_known(store: CheckpointStore) -> None:
+    with pytest.raises(ModelNotFoundError, match="shipped-1"):
+        store.load("absent")
+    with pytest.raises(ModelNotFoundError):
+        store.load("../shipped/shipped-1")
+
+
+def test_altered_adapter(store: CheckpointStore, make: Make, tmp_path: Path) -> None:
+    folder = store.add(make("mine")).folder
+    (folder / "lora.gguf").write_bytes(b"other")
+    with pytest.raises(ModelCorruptError, match="not the file of its manifest"):
+        store.load("mine")
+    (folder / "lora.gguf").unlink()
+    with pytest.raises(ModelCorruptError, match="missing"):
+        store.load("mine")
+
+
+def test_add_is_all_or_nothing(store: CheckpointStore, make: Make, tmp_path: Path) -> None:
+    with pytest.raises(ModelCorruptError):
+        store.add(make("bad", lora={"file": "lora.gguf", "sha256": "0" * 64}))
+    store.add(make("good"))
+    with pytest.raises(ModelError, match="already"):
+        store.add(tmp_path / "made" / "good")
+    kept = {path.name for path in (tmp_path / "home" / "checkpoints").iterdir()} - {".lock"}
+    assert kept == {"good"}
+
+
+def test_promotions_from_many_threads(store: CheckpointStore, make: Make) -> None:
+    names = ["shipped-1", *(store.add(make(f"c{number}")).manifest.name for number in range(3))]
+    seen: list[str] = []
+    switchers = [threading.Thread(target=lambda: [store.promote(name) for name in names * 5]) for _ in range(2)]
+    readers = [threading.Thread(target=lambda: [seen.append(store.current_name()) for _ in range(200)])]
+    for thread in (*switchers, *readers):
+        thread.start()
+    for thread in (*switchers, *readers):
+        thread.join()
+    assert set(seen) <= set(names), "a reader saw half a switch"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"name": "../evil"},
+        {"name": "other"},
+        {"lora": {"file": "../lora.gguf", "sha256": "0" * 64}},
+        {"lora": {"file": "/etc/passwd", "sha256": "0" * 64}},
+        {"lora": {"file": "lora.gguf\n", "sha256": "0" * 64}},
+        {"lora": {"file": "lora.gguf", "sha256": "short"}},
+        {"parent": "../evil"},
+        {"format": "pickle"},
+        {"prompt_format": "one"},
+        {"prompt_format": 0},
+        {"threshold": 2},
+        {"calibration": {"slope": float("nan")}},
+        {"calibration": {"other": 1}},
+        {"tools": "all"},
+        {"created": "yesterday"},
+        {"surprise": True},
+        {"settings": {"padding": "x" * (1 << 20)}},
+    ],
+)
+def test_hostile_manifest(changes: dict[str, Any], store: CheckpointStore, make: Make, tmp_path: Path) -> None:
+    make("mine", into=tmp_path / "home" / "checkpoints", **changes)
+    with pytest.raises(ModelCorruptError, match=r"mine.manifest\.json"):
+        store.load("mine")
+    assert store.current().is_shipped
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"null", b"\xff\xfe", b"[" * 100_000, b'{"name": 1}'])
+def test_manifest_that_is_none(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / MANIFEST).write_bytes(content)
+    with pytest.raises(ModelCorruptError):
+        read_manifest(tmp_path)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(content=st.binary(max_size=40))
+def test_damaged_pointer(content: bytes, store: CheckpointStore, tmp_path: Path) -> None:
+    pointer = tmp_path / "home" / "checkpoints" / "current"
+    pointer.parent.mkdir(parents=True, exist_ok=True)
+    pointer.write_bytes(content)
+    with pytest.raises(ModelError):
+        store.current()
+    store.promote("shipped-1")
+    assert store.current().manifest.name == "shipped-1"
+
+
+def test_commands(shopbot_home: Path, make: Make) -> None:
+    store = CheckpointStore(shopbot_home)
+    store.add(make("one"))
+    store.add(make("two", parent="one", gate={"passed": False, "report": "worse"}))
+    run = CliRunner()
+    promoted = run.invoke(main, ["checkpoint", "promote", "one", "--json"])
+    assert json.loads(promoted.stdout) == {"current": "one"}
+    refused = run.invoke(main, ["checkpoint", "promote", "two"])
+    assert refused.exit_code == 3
+    assert refused.stdout == ""
+    assert "worse" in refused.stderr
+    assert run.invoke(main, ["checkpoint", "promote", "two", "--force"]).exit_code == 0
+    rows = json.loads(run.invoke(main, ["checkpoint", "list", "--json"]).stdout)
+    assert {row["name"]: row["is_current"] for row in rows if row["name"] in ("one", "two")} == {
+        "one": False,
+        "two": True,
+    }
+    assert json.loads(run.invoke(main, ["checkpoint", "rollback", "--json"]).stdout) == {"current": "one"}
+    shown = json.loads(run.invoke(main, ["checkpoint", "show", "--json"]).stdout)
+    assert (shown["name"], shown["is_current"], shown["threshold"]) == ("one", True, 0.5)
+    assert "* one" in run.invoke(main, ["checkpoint", "list"]).stdout
+    assert run.invoke(main, ["checkpoint", "show", "absent"]).exit_code == 1

@@ -1,0 +1,66 @@
+"""Acts as text: the grammar holds a model to the enabled tools, and the parser reads what it wrote."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shopbot import Answer, Context, Tool, grammar, tool
+from shopbot.types import Act
+
+
+@tool(effect="read", examples=["what's my balance", "points please"])
+def points(ctx: Context, card: str | None = None, since: str | None = None) -> Answer:
+    """Points on a card."""
+    return Answer(f"{card} {since}")
+
+
+def test_every_tool_and_dialogue_act_is_a_choice() -> None:
+    text = grammar.build([points])
+    root = text.splitlines()[1]
+    assert all(name in root for name in ("points", "affirm", "out-of-scope", "inform")), root
+
+
+def test_arguments_come_in_order_and_are_optional() -> None:
+    rules = {line.partition(" ::=")[0]: line for line in grammar.build([points]).splitlines()}
+    assert "points-0 | points-1" in rules["points"]
+    assert "points-1" in rules["points-0"]
+    assert "points-0" not in rules["points-1"].partition("::=")[2]
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["card", "since"]), st.text(min_size=1).filter(lambda t: "\n" not in t and t.isprintable())
+    )
+)
+def test_what_is_written_is_read_back(arguments: dict[str, str]) -> None:
+    act = Act("points", arguments)
+    found = grammar.parse(f"{act}\naffirm()")
+    assert [raw.name for raw in found] == ["points", "affirm"]
+    assert dict(found[0].arguments) == arguments
+
+
+@given(st.text())
+def test_parsing_never_fails(text: str) -> None:
+    assert len(grammar.parse(text)) <= grammar.MAX_ACTS
+
+
+def test_a_cut_act_is_left_out() -> None:
+    assert [raw.name for raw in grammar.parse('affirm()\npoints(card="12')] == ["affirm"]
+
+
+def test_the_name_span_is_found() -> None:
+    text = 'affirm()\npoints(card="1")'
+    raw = grammar.parse(text)[1]
+    assert text[raw.start : raw.name_end] == "points("
+
+
+@pytest.mark.parametrize("slot", ["email", "name", "postcode", "card", "since"])
+def test_inform_takes_every_slot(slot: str) -> None:
+    assert slot in grammar.signatures([points])["inform"]
+
+
+def test_a_tool_knows_its_schema() -> None:
+    assert isinstance(points, Tool)
+    assert set(points.schema()["properties"]) == {"card", "since"}

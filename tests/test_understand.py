@@ -1,0 +1,80 @@
+"""Grounding and prompts: an argument is the customer's own words or it is not there."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shopbot import Answer, Context, tool
+from shopbot.backends.scripted import ScriptedBackend
+from shopbot.understand import PROMPT_HEAD, Calibration, Understanding, ground, neutralise, render_prompt
+
+
+@tool(effect="read", examples=["where is order [order: 12]", "track [order: 9]"])
+def track(ctx: Context, order: str | None = None) -> Answer:
+    """Track an order."""
+    return Answer(order or "")
+
+
+@tool(
+    effect="read", examples=["how many loyalty points do I have", "my points balance", "show points of card [card: 77]"]
+)
+def loyalty_points(ctx: Context, card: str | None = None) -> Answer:
+    """Loyalty points."""
+    return Answer(card or "")
+
+
+@pytest.mark.parametrize(
+    ("value", "message", "found"),
+    [
+        ("#W123", "cancel #W123 please", "#W123"),
+        ("blue  Lamp", "the Blue lamp", "Blue lamp"),
+        ("#W806527", "status of order #W8065207", "#W8065207"),
+        ("12", "order 1234", "1234"),
+        ("red lamp", "the blue boots", None),
+        ("", "x", None),
+        ("victim@example.com", "my order please", None),
+    ],
+)
+def test_ground(value: str, message: str, found: str | None) -> None:
+    assert ground(value, message) == found
+
+
+@given(st.text(), st.text())
+def test_what_is_grounded_stands_in_the_message(value: str, message: str) -> None:
+    found = ground(value, message)
+    assert found is None or found in " ".join(message.split())
+
+
+@given(st.text())
+def test_a_message_cannot_forge_control_tokens(message: str) -> None:
+    prompt = render_prompt("-", message)
+    assert prompt.count("<|") == render_prompt("-", "x").count("<|")
+    assert "\n" not in neutralise(message)
+
+
+def test_the_static_part_comes_first() -> None:
+    assert render_prompt("-", "hello").startswith(PROMPT_HEAD)
+    assert render_prompt("ask track.order", "x", [("a", "b()")]).startswith(PROMPT_HEAD)
+
+
+def test_an_argument_that_was_not_said_is_dropped() -> None:
+    backend = ScriptedBackend(lambda prompt: 'track(order="#W999")')
+    understood = Understanding(backend, [track], trained=["track"])("where is my parcel", "-")
+    assert [str(act) for act in understood.acts] == ["track()"]
+    assert understood.dropped == ("track.order",)
+
+
+def test_a_tool_without_training_is_found_by_its_examples() -> None:
+    backend = ScriptedBackend(lambda prompt: 'loyalty_points(card="88")' if "loyalty_points" in prompt else "track()")
+    understand = Understanding(backend, [track, loyalty_points], trained=["track"])
+    assert str(understand("how many points are on card 88", "-").acts[0]) == 'loyalty_points(card="88")'
+    assert understand("where is my order", "-").acts[0].name == "track"
+
+
+def test_confidence_grows_with_the_probability() -> None:
+    calibrated = Calibration(slope=1.5, offset=-0.5)
+    values = [calibrated(logprob) for logprob in (-5.0, -1.0, -0.1, 0.0)]
+    assert values == sorted(values)
+    assert 0 < values[0] < values[-1] < 1
