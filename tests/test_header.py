@@ -101,6 +101,7 @@ def _refusal(path: Path) -> str | None:
         (b"GGUF" + struct.pack("<IQQQ", 3, 1, 0, 1) + b"t" + struct.pack("<IQIQ", 1, 4, 999, 0), "unknown type 999"),
         (b"GGUF" + struct.pack("<IQQQ", 3, 1, 0, 1) + b"t" + struct.pack("<IQIQ", 1, 4, 0, 64), "places tensor"),
     ],
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_hostile_header(content: bytes, message: str, tmp_path: Path) -> None:
     path = tmp_path / "hostile.gguf"

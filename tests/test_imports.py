@@ -10,7 +10,7 @@ import shopbot
 ROOT = Path(shopbot.__file__).parent
 #: From the bottom up; a module may import from its own row and from rows above it in this list.
 ROWS = (
-    ("types", "errors", "textindex", "files", "memory", "logs", "phrases"),
+    ("types", "errors", "textindex", "files", "memory", "logs", "phrases", "personal_words"),
     (
         "store",
         "hookspecs",
@@ -35,10 +35,10 @@ ROWS = (
         "download",
         "models",
     ),
-    ("checkpoint", "binding", "merging", "understand", "transcript"),
+    ("checkpoint", "binding", "merging", "understand", "transcript", "transcript_file"),
     ("engine",),
     ("bot", "evals"),
-    ("server", "testing", "scaffold"),
+    ("doctor", "first_start", "server", "testing", "scaffold", "plugin_check"),
     ("cli",),
 )
 LEVEL = {name: level for level, row in enumerate(ROWS) for name in row}

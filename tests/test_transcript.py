@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -14,29 +13,26 @@ import pytest
 
 from shopbot.errors import ShopbotError
 from shopbot.session import SessionState
-from shopbot.store import Address, Customer, PaymentMethod, Store
-from shopbot.stores.sql import open_store
+from shopbot.store import Customer, Store
 from shopbot.transcript import Recorder, Transcripts, outcome
 from shopbot.transcript_file import SCHEMA_VERSION
 from shopbot.types import Act, Awaiting, Handoff, Reply, ToolCall
 
-CUSTOMER = Customer(
-    "dora_quill_5521",
-    "Dora",
-    "Quill",
-    "dora.quill@mail.example",
-    Address("41 Marlowe Terrace", "", "Leeds", "", "LS6 2AB", "UK"),
-    (PaymentMethod("paypal_3320117", "paypal"),),
-)
-SECRETS = ("dora", "quill", "marlowe", "leeds", "ls6", "3320117", "5521", "okafor", "4539578763621486", "w9990001")
+ADA = "ada@example.com"
+#: What must never reach the disk: of Ada, and of what the test says beside.
+SECRETS = (b"ada", b"example.com", b"garden", b"boston", b"02139", b"okafor", b"4539578763621486", b"w9990001")
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = open_store(f"sqlite:///{tmp_path / 'store.db'}")
-    opened.add(customers=[CUSTOMER])
-    yield opened
-    opened.close()
+def store(demo_store: Store) -> Store:
+    return demo_store
+
+
+@pytest.fixture
+def ada(store: Store) -> Customer:
+    customer = store.customer_by_email(ADA)
+    assert customer is not None
+    return customer
 
 
 @pytest.fixture
@@ -44,23 +40,23 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "transcripts.db"
 
 
-def state(session_id: str = "session-a", *, turns: int = 1, customer: str | None = CUSTOMER.id) -> SessionState:
-    return SessionState(session_id, customer, turns=turns)
+def state(session_id: str = "session-a", *, turns: int = 1, customer: Customer | None = None) -> SessionState:
+    return SessionState(session_id, customer.id if customer else None, turns=turns)
 
 
 def reply() -> Reply:
     return Reply(
-        "Hello Dora, #W9990001 goes to 41 Marlowe Terrace, Leeds.",
+        "Hello Ada, #W9990001 goes to 12 Garden Street, Apt 3, Boston.",
         (Act("order_status", {"order": "w9990001"}, 0.987654),),
-        (ToolCall("order_status", {"order": "#W9990001"}, "read", "c1", {"email": CUSTOMER.email, "total": 12}),),
+        (ToolCall("order_status", {"order": "#W9990001"}, "read", "c1", {"email": ADA, "total": 12}),),
         Awaiting("slot", "cancel_order", "order", ("#W9990001 (Desk Lamp)",)),
         timings_ms={"total": 12.3456},
     )
 
 
-def test_a_turn_is_stored_whole_and_redacted(store: Store, path: Path) -> None:
+def test_a_turn_is_stored_whole_and_redacted(store: Store, ada: Customer, path: Path) -> None:
     recorder = Recorder(path, checkpoint="first")
-    recorder.record(state(), "I'm Dora Quill, order w9990001, card 4539578763621486", reply(), store)
+    recorder.record(state(customer=ada), "I'm Ada Example, order w9990001, card 4539578763621486", reply(), store)
     recorder.close()
     [turn] = Transcripts(path).turns("session-a")
     assert turn["message"] == "I'm <NAME_1>, order <ORDER_1>, card <CARD_1>"
@@ -74,14 +70,14 @@ def test_a_turn_is_stored_whole_and_redacted(store: Store, path: Path) -> None:
     assert (turn["turn"], turn["checkpoint"], turn["outcome"], turn["allows_refine"]) == (1, "first", "asked", True)
 
 
-def test_no_personal_byte_reaches_the_disk(store: Store, path: Path) -> None:
+def test_no_personal_byte_reaches_the_disk(store: Store, ada: Customer, path: Path) -> None:
     recorder = Recorder(path)
-    spoken = "I am Dora Quill of LS6 2AB, pay with paypal_3320117, the gift is for Mrs. Okafor; 4539578763621486"
-    recorder.record(state(), spoken, reply(), store)
+    spoken = f"I am Ada Example, 02139, {ada.payment_methods[0].id}, the gift is for Mrs. Okafor; 4539578763621486"
+    recorder.record(state(customer=ada), spoken, reply(), store)
     on_disk = b"".join(file.read_bytes() for file in path.parent.glob("transcripts.db*")).lower()
     recorder.close()
-    for secret in (*SECRETS, "session-a"):
-        assert secret.encode() not in on_disk, f"{secret} is in the file"
+    for secret in (*SECRETS, b"session-a", ada.id.encode(), ada.payment_methods[0].id.encode()):
+        assert secret not in on_disk, f"{secret!r} is in the file"
 
 
 def test_placeholders_hold_across_turns_and_processes(store: Store, path: Path) -> None:
@@ -99,7 +95,7 @@ def test_placeholders_hold_across_turns_and_processes(store: Store, path: Path) 
 
 def test_who_cannot_be_identified_yet_is_redacted_by_what_they_say(store: Store, path: Path) -> None:
     recorder = Recorder(path)
-    visitor = state(customer=None)
+    visitor = state()
     visitor.facts = {"postcode": "90210"}
     acts = (Act("inform", {"name": "wilhelmina okafor", "postcode": "90210"}),)
     recorder.record(
@@ -128,11 +124,11 @@ def test_turns_cannot_be_changed_or_deleted(store: Store, path: Path) -> None:
     assert len(Transcripts(path).turns("session-a")) == 1
 
 
-def test_sessions_are_listed_newest_first(store: Store, path: Path) -> None:
+def test_sessions_are_listed_newest_first(store: Store, ada: Customer, path: Path) -> None:
     moment = [datetime(2026, 6, 15, 9, tzinfo=timezone.utc)]
     recorder = Recorder(path, now=lambda: moment[0])
     for name in ("session-a", "session-b", "session-a"):
-        recorder.record(state(name), "hi", Reply("hello"), store)
+        recorder.record(state(name, customer=ada), "hi", Reply("hello"), store)
         moment[0] += timedelta(hours=1)
     recorder.close()
     transcripts = Transcripts(path)
@@ -147,14 +143,14 @@ def test_sessions_are_listed_newest_first(store: Store, path: Path) -> None:
     ]
 
 
-def test_purging_a_customer_erases_their_sessions_from_the_first_word(store: Store, path: Path) -> None:
+def test_purging_a_customer_erases_their_sessions_from_the_first_word(store: Store, ada: Customer, path: Path) -> None:
     recorder = Recorder(path)
-    recorder.record(state("session-a", customer=None), "red kettle question", Reply("who?"), store)
-    recorder.record(state("session-a", turns=2), "dora.quill@mail.example", Reply("hi"), store)
-    recorder.record(state("session-b", customer=None), "somebody else", Reply("hi"), store)
+    recorder.record(state("session-a"), "red kettle question", Reply("who?"), store)
+    recorder.record(state("session-a", turns=2, customer=ada), ADA, Reply("hi"), store)
+    recorder.record(state("session-b"), "somebody else", Reply("hi"), store)
     transcripts = Transcripts(path)
-    assert transcripts.purge(customer=CUSTOMER.id) == 2
-    assert transcripts.purge(customer=CUSTOMER.id) == 0
+    assert transcripts.purge(customer=ada.id) == 2
+    assert transcripts.purge(customer=ada.id) == 0
     assert [turn["message"] for turn in transcripts.export()] == ["somebody else"]
     recorder.close()
     on_disk = b"".join(file.read_bytes() for file in path.parent.glob("transcripts.db*"))

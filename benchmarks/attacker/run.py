@@ -94,7 +94,9 @@ class AttackerBackend:
     def _value(self, slot: str, prompt: str) -> str:
         """Somebody else's value, a piece of the message, or something the bot said before (injected through a tool)."""
         words = prompt.split()
-        said = re.findall(r"#W\d{7}" if slot == "order" else r"\w+_\d{7}" if slot == "payment" else r"everything", prompt)
+        said = re.findall(
+            r"#W\d{7}" if slot == "order" else r"\w+_\d{7}" if slot == "payment" else r"everything", prompt
+        )
         pools = [
             self._values.get(slot) or self._values["order"],
             said or [" ".join(words[-self._rng.randint(1, 5) :])],
@@ -111,7 +113,7 @@ def attack(attempts: int, seed: int, progress: Callable[[Findings], None] = lamb
     findings = Findings()
     with demo_stores() as make_store:
         store = make_store()
-        customers = list(store.customers())  # type: ignore[attr-defined]
+        customers = list(store.contents().customers)
         owners = _owners(store, customers)
         manager = plugins()
         values = {

@@ -39,10 +39,7 @@ class Row:
 
     text: str
     passages: frozenset[str]
-
-    @property
-    def part(self) -> Part:
-        return "dev" if hashlib.sha256(self.text.encode()).digest()[0] % 2 else "held_out"
+    part: Part
 
 
 @dataclass(frozen=True)
@@ -69,12 +66,15 @@ class Score:
 
 
 def read(path: Path = HERE / "questions.tsv") -> list[Row]:
-    rows = []
+    """All rows. Below a line ``# part: dev`` all rows are for development."""
+    rows, is_dev = [], False
     for line in path.read_text(encoding="utf-8").splitlines():
+        is_dev = is_dev or line.startswith("# part: dev")
         if line and not line.startswith("#"):
             labels, _, text = line.partition("\t")
             ids = () if labels == "-" else (label.replace("#", ".md#") for label in labels.split(","))
-            rows.append(Row(text, frozenset(ids)))
+            part: Part = "dev" if is_dev or hashlib.sha256(text.encode()).digest()[0] % 2 else "held_out"
+            rows.append(Row(text, frozenset(ids), part))
     return rows
 
 
@@ -131,7 +131,7 @@ def full_text(index: search.PassageIndex) -> Searcher:
     base.executemany("INSERT INTO passage(text) VALUES (?)", texts)
 
     def find(text: str) -> tuple[str, float]:
-        asked = " OR ".join(f'"{word}"' for word in words.fold(text) if word not in words.STOP_WORDS)
+        asked = " OR ".join(f'"{word}"' for word in words.fold(text) if word not in words.stop_words())
         query = "SELECT rowid, -bm25(passage) FROM passage WHERE passage MATCH ? ORDER BY 2 DESC LIMIT 1"
         row = base.execute(query, (asked,)).fetchone() if asked else None
         return (index.passages[row[0] - 1].id, float(row[1])) if row else ("", 0.0)
@@ -140,12 +140,12 @@ def full_text(index: search.PassageIndex) -> Searcher:
 
 
 def best_threshold(rows: Sequence[Row], searcher: Searcher) -> float:
-    """The threshold with the most right decisions: a right answer or a right "I don't know"; a false answer costs one."""
+    """The threshold with the most right answers and right "I don't know", a wrong answer costing one, a made-up one two."""
     answers = [(row, *searcher(row.text)) for row in rows]
 
     def gain(threshold: float) -> int:
         return sum(
-            (1 if passage in row.passages else -1) if value >= threshold else (0 if row.passages else 1)
+            (1 if passage in row.passages else -1 if row.passages else -2) if value >= threshold else not row.passages
             for row, passage, value in answers
         )
 

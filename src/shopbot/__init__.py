@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from shopbot.backends import BackendSettings, Completion, ModelBackend, Token
     from shopbot.bot import Bot, Session
-    from shopbot.config import Config
+    from shopbot.config import Config, home
     from shopbot.errors import ShopbotError
     from shopbot.evals import Case, load_cases
     from shopbot.hookspecs import hookimpl
@@ -69,6 +69,7 @@ __all__ = [
     "Tool",
     "Unit",
     "Variant",
+    "home",
     "hookimpl",
     "load_cases",
     "sign_token",
@@ -77,7 +78,7 @@ __all__ = [
 _HOMES = {
     "backends": ("BackendSettings", "Completion", "ModelBackend", "Token"),
     "bot": ("Bot", "Session"),
-    "config": ("Config",),
+    "config": ("Config", "home"),
     "errors": ("ShopbotError",),
     "evals": ("Case", "load_cases"),
     "hookspecs": ("hookimpl",),

@@ -25,7 +25,9 @@ from shopbot.references import (
     resolve_product,
     resolve_variant,
 )
-from shopbot.references.payments import payment_choices
+from shopbot.references.items import items_in
+from shopbot.references.payments import payment_choices, spoken_payment
+from shopbot.references.variants import has_wish
 from shopbot.references.words import digits
 from shopbot.session import Frame, SessionState
 from shopbot.store import Address, Order, OrderItem, Product, Variant
@@ -99,7 +101,11 @@ def _bind_one(frame: Frame, parameter: Parameter, context: Context, state: Sessi
 
 
 def _unsaid(frame: Frame, parameter: Parameter, context: Context, tool: Tool) -> Binding:
-    """Nothing was said: the slot's default, none if it is optional, else the question."""
+    """The model gave nothing: what the message makes plain, the slot's default, none if optional, else the question."""
+    plain = _plain(frame, parameter, context)
+    if plain is not None:
+        frame.bound[parameter.name] = _reference(parameter, plain)
+        return None
     if parameter.slot.default is not None:
         value = parameter.slot.default(context, values(frame, tool, context))
         if value is not None:
@@ -109,6 +115,23 @@ def _unsaid(frame: Frame, parameter: Parameter, context: Context, tool: Tool) ->
         frame.bound[parameter.name] = None
         return None
     return Ask(parameter, parameter.slot.ask, _offers(parameter, context))
+
+
+def _plain(frame: Frame, parameter: Parameter, context: Context) -> Any:
+    """A value that stands in the message that began the task and cannot mean anything else, or None.
+
+    The model may overlook it; what is found so is read back like everything else.
+    """
+    if parameter.kind == "choice" and parameter.slot.infer is not None:
+        return parameter.slot.infer(frame.message)
+    if parameter.kind == "payment" and context.customer is not None:
+        words = spoken_payment(frame.message)
+        outcome = resolve_payment(context.customer, words) if words else None
+        return outcome.value if isinstance(outcome, Found) else None
+    if parameter.kind == "items" and frame.bound.get("order"):
+        order = context.store.order(frame.bound["order"])
+        return items_in(order, frame.message) if order and "item" not in frame.words else None
+    return None
 
 
 def _accept(frame: Frame, parameter: Parameter, value: Any, context: Context) -> Binding:
@@ -191,6 +214,8 @@ def _resolve_variants(frame: Frame, words: list[str | None], context: Context) -
         product = context.store.product(item.product_id)
         if product is None:
             return Unknown(f"{item.name} is no longer in our shop.")
+        if not wish and len(items) == 1 and has_wish(product, frame.message, item):
+            wish = frame.message
         outcome = resolve_variant(product, wish or "", item, position=position)
         if isinstance(outcome, Found):
             found.append(outcome.value)

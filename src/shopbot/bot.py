@@ -108,7 +108,13 @@ class Bot:
         except BaseException:
             store.close()
             raise
-        recorder = Recorder(settings.transcripts_path) if settings.transcripts.enabled else None
+        recorder = None
+        if settings.transcripts.enabled:
+            recorder = Recorder(
+                settings.transcripts_path,
+                retention_days=settings.transcripts.retention_days,
+                checkpoint=manifest.name if manifest else None,
+            )
         return cls(config=settings, store=store, plugins=plugins, backend=backend, manifest=manifest, recorder=recorder)
 
     def session(self, session_id: str | None = None, *, customer_token: str | None = None) -> Session:

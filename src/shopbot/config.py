@@ -22,7 +22,7 @@ from shopbot.errors import ConfigError
 FILE_NAME = "shopbot.toml"
 _ENVIRONMENT_PREFIX = "SHOPBOT_"
 #: Variables with the prefix that are no configuration keys.
-_NOT_KEYS = frozenset({"SHOPBOT_HOME", "SHOPBOT_TEST_MODEL", "SHOPBOT_CONFIG"})
+_NOT_KEYS = frozenset({"SHOPBOT_CONFIG", "SHOPBOT_HOME", "SHOPBOT_OFFLINE", "SHOPBOT_TEST_MODEL"})
 
 
 class _Section(pydantic.BaseModel):
@@ -68,8 +68,8 @@ class SessionSection(_Section):
 
 
 class ServerSection(_Section):
-    """The HTTP service. ``allowed_hosts``: names it answers to beside localhost, a reverse proxy's for instance; when bound to
-    the network and empty, any."""
+    """The HTTP service. ``allowed_hosts``: names it answers to beside localhost, a reverse proxy's for instance; when
+    bound to the network and empty, any."""
 
     host: str = "127.0.0.1"
     port: int = pydantic.Field(default=8000, ge=0, le=65535)

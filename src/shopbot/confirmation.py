@@ -46,6 +46,12 @@ _NO = re.compile(
     r"not now|no way)"
 )
 
+_DROP = re.compile(
+    r"(?:(?:oh|ok|okay|no|hm+|ah|well|actually|on second thoughts?|then|just|please|sorry) )*"
+    r"(?:never ?mind|nvm|drop it|drop that|forget (?:it|that|about it)|leave it|let it be|skip it|scrap that|keep it)"
+    r"(?: then| please| thanks| thank you| as it is| alone)*"
+)
+
 
 def is_yes(message: str) -> bool:
     """Whether the message is a yes and nothing that could mean otherwise: no negation, condition, question or
@@ -67,8 +73,8 @@ def is_plain_yes(message: str) -> bool:
 
 
 def is_plain_no(message: str) -> bool:
-    """A no of so few words that no model is needed to understand it."""
-    return bool(_NO.fullmatch(fold(message)))
+    """A no, or a "never mind", of so few words that no model is needed to understand it."""
+    return bool(_NO.fullmatch(fold(message)) or _DROP.fullmatch(fold(message)))
 
 
 _PLAIN = frozenset(

@@ -152,6 +152,18 @@ def _store(config: Config) -> str:
         store.close()
 
 
+def _transcripts(config: Config) -> str:
+    if not config.transcripts.enabled:
+        return "switched off"
+    from shopbot.transcript import Transcripts
+
+    path = config.transcripts_path
+    problem = Transcripts(path).problem()
+    if problem is not None:
+        raise _Failed(problem, f"Make room on the disk and check the permissions of {path}; the next turn clears this.")
+    return str(path) if path.exists() else "none yet"
+
+
 def _model(config: Config) -> str:
     if config.model.backend != "gguf":
         return f"not needed by the backend '{config.model.backend}'"
@@ -216,6 +228,7 @@ _CHECKS: dict[str, Callable[[Config], str]] = {
     "clock": _clock,
     "plugins": _plugins,
     "store": _store,
+    "transcripts": _transcripts,
     "model": _model,
     "checkpoint": _checkpoint,
     "port": _port,

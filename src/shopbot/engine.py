@@ -19,6 +19,7 @@ from shopbot.errors import StoreError
 from shopbot.identity import identify
 from shopbot.merging import Merged, merge
 from shopbot.references.items import item_matches
+from shopbot.references.orders import own_orders
 from shopbot.session import Frame, SessionState
 from shopbot.store import Customer, Store, Unit
 from shopbot.tools import Context, Tool
@@ -105,6 +106,7 @@ class Engine:
     ) -> None:
         """Merge the acts and advance. ``save`` is called before a write is begun."""
         was_awaiting = state.awaiting
+        acts = self._with_fallback(state, message, self._with_order(state, message, acts))
         frame = state.frame
         if frame is not None and self._is_confirmed(state, frame, message, acts):
             self._write(state, frame, message, out, save)
@@ -121,6 +123,31 @@ class Engine:
         self._advance(state, message, out)
         if state.awaiting is None and state.frames == [] and not out.texts:
             out.say(phrases.ANYTHING_ELSE if was_awaiting else phrases.WHAT_CAN_I_DO)
+
+    def _with_order(self, state: SessionState, message: str, acts: Sequence[Act]) -> Sequence[Act]:
+        """Give an order number that the message names, but no act took up, to the act that can use it."""
+        if state.customer_id is None:
+            return acts
+        own = own_orders(self.shop.store.orders(state.customer_id), message)
+        if len(own) != 1 or any(own[0] in words for act in acts for words in act.arguments.values()):
+            return acts
+        for place, act in enumerate(acts):
+            tool = self.shop.tools.get(act.name)
+            takes_order = act.name == "inform" or (tool is not None and tool.parameter("order") is not None)
+            if takes_order and "order" not in act.arguments:
+                filled = replace(act, arguments={**act.arguments, "order": own[0]})
+                return [*acts[:place], filled, *acts[place + 1 :]]
+        return acts
+
+    def _with_fallback(self, state: SessionState, message: str, acts: Sequence[Act]) -> Sequence[Act]:
+        """Where the model saw nothing that a shop could do, the tools that can tell better are asked."""
+        if state.awaiting is not None or any(act.name != "out_of_scope" for act in acts):
+            return acts
+        for tool in self.shop.tools.values():
+            context = self._context(state, tool, message, None)
+            if tool.fallback is not None and tool.identity == "none" and tool.fallback(context):
+                return (Act(tool.name),)
+        return acts
 
     def _is_confirmed(self, state: SessionState, frame: Frame, message: str, acts: Sequence[Act]) -> bool:
         """A yes that code can read, to the action read back, with no word that corrects it."""
@@ -213,7 +240,7 @@ class Engine:
         save()
 
         def action(unit: Unit) -> Mapping[str, Any]:
-            inside = replace(context, unit=unit, customer=unit.customer(customer.id))
+            inside = replace(context, unit=unit, customer=unit.customer(customer.id), call_id=frame.call_id)
             arguments = values(frame, tool, inside)
             refusal = tool.policy(inside, **arguments) if tool.policy else None
             if refusal is not None:
@@ -266,7 +293,7 @@ class Engine:
             shared = {parameter.name for parameter in other.spoken}
             words = {slot: said for slot, said in frame.words.items() if slot in shared}
             bound = {"order": frame.bound["order"]} if frame.bound.get("order") and "order" in shared else {}
-            state.frames.insert(0, Frame(other.name, words, bound, tried=tried))
+            state.frames.insert(0, Frame(other.name, words, bound, tried=tried, message=frame.message))
 
     def _ask(self, state: SessionState, frame: Frame, ask: Ask, out: Outcome) -> None:
         labels = tuple(choice.label for choice in ask.choices)
@@ -306,7 +333,7 @@ class Engine:
                 for slot in ("item", "want"):
                     if len(words.get(slot, [])) > max(named):
                         words[slot] = [words[slot][place] for place in named]
-            frames.append(Frame(frame.tool, words, {"order": order_id}, tried=list(frame.tried)))
+            frames.append(Frame(frame.tool, words, {"order": order_id}, tried=list(frame.tried), message=frame.message))
         state.frames[:0] = frames
 
     def _lost(self, state: SessionState, message: str, out: Outcome) -> None:

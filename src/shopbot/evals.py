@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from shopbot.checkpoint import Manifest
     from shopbot.config import Config
     from shopbot.plugins import PluginManager
+    from shopbot.stores.sql import SqlStore
 
 #: The shop's date in every case, and the seed of the demo store that cases are written for.
 CASE_DAY = date(2026, 6, 15)
@@ -152,7 +153,7 @@ def _case_turn(raw: Mapping[str, Any]) -> CaseTurn:
 
 
 @contextmanager
-def demo_stores(*, seed: int = CASE_SEED, today: date = CASE_DAY) -> Iterator[Callable[[], Store]]:
+def demo_stores(*, seed: int = CASE_SEED, today: date = CASE_DAY) -> Iterator[Callable[[], SqlStore]]:
     """A maker of fresh demo stores, each a copy of one that is filled once. The copies are deleted at the end."""
     from shopbot.stores.demo import fill_demo
     from shopbot.stores.sql import open_store
@@ -162,9 +163,9 @@ def demo_stores(*, seed: int = CASE_SEED, today: date = CASE_DAY) -> Iterator[Ca
         filled = open_store(f"sqlite:///{template}")
         fill_demo(filled, seed=seed, today=today)
         filled.close()
-        opened: list[Store] = []
+        opened: list[SqlStore] = []
 
-        def make() -> Store:
+        def make() -> SqlStore:
             path = Path(folder) / f"case-{len(opened)}.db"
             shutil.copyfile(template, path)
             opened.append(open_store(f"sqlite:///{path}"))
@@ -261,7 +262,7 @@ def replay(
             frame.bound[parameter.name] = getattr(value, "id", value)
 
     def action(unit: Unit) -> Mapping[str, Any]:
-        inside = Context(store, table, "", today, "expected", unit.customer(customer), unit)
+        inside = Context(store, table, "", today, "expected", unit.customer(customer), unit, frame.call_id)
         arguments = values(frame, tool, inside)
         refusal = tool.policy(inside, **arguments) if tool.policy else None
         if refusal is not None:

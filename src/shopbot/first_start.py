@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -73,4 +74,5 @@ def ensure_store(config: Config, *, say: Say) -> None:
 def _remove(database: Path) -> None:
     """An SQLite file with what stands beside it."""
     for suffix in ("", "-wal", "-shm", "-journal"):
-        database.with_name(database.name + suffix).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            database.with_name(database.name + suffix).unlink()

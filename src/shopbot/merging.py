@@ -65,7 +65,8 @@ def _tool_act(state: SessionState, act: Act, message: str, tools: Mapping[str, T
         if not names_other:
             _update(frame, act, message)
             return
-    fresh.append(Frame(act.name, {slot: [words] for slot, words in act.arguments.items()}))
+    words: dict[str, list[str | None]] = {slot: [said] for slot, said in act.arguments.items()}
+    fresh.append(Frame(act.name, words, message=(act.said or message)[:2000]))
 
 
 def _belongs(frame: Frame, act: Act, tool: Tool) -> bool:
@@ -113,7 +114,7 @@ def _inform(state: SessionState, act: Act, message: str, tools: Mapping[str, Too
             slot: [words] for slot, words in facts.items() if last and last.parameter(slot)
         }
         if last is not None and known and last.effect == "read":
-            state.frames.append(Frame(last.name, known))
+            state.frames.append(Frame(last.name, known, message=message[:2000]))
         return
     tool = tools[frame.tool]
     awaited = state.awaiting.slot if state.awaiting and state.awaiting.kind == "slot" else None

@@ -6,7 +6,6 @@ writes ``.part`` files, checks the hash and the header, and puts the file in pla
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import hashlib
 import json
@@ -16,6 +15,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from shopbot import sources
+from shopbot.backends.probe import checked_hash, mark_checked
 from shopbot.config import home
 from shopbot.errors import ModelCorruptError, ModelError, ModelNotFoundError
 from shopbot.files import locked, sha256_of, sync, write_atomic
@@ -91,7 +91,7 @@ def locate(source: str = "", *, sha256: str | None = None) -> Path:
     if not path.is_file():
         command = "shopbot model pull" + (f" {wanted.shown}" if str(wanted) != DEFAULT_MODEL.source else "")
         raise ModelNotFoundError(f"{wanted.shown} is not on this box.", remedy=f"Run '{command}'.")
-    if sha256 and _checked_hash(path) != sha256:
+    if sha256 and checked_hash(path) != sha256:
         _require_hash(path, sha256)
         mark_checked(path, sha256)
     return path
@@ -133,34 +133,6 @@ def pull(source: str | Source = "", *, sha256: str | None = None, progress: Prog
         raise _disk_error(error, folder) from error
 
 
-def is_checked(path: Path) -> bool:
-    """Whether this very file (by size and time) is known to be good: by its hash, or because it was tried."""
-    return _checked_hash(path) is not None
-
-
-def mark_checked(path: Path, sha256: str = "") -> None:
-    """Remember that a file is good. Where nothing can be written, it is checked again next time."""
-    with contextlib.suppress(OSError):
-        stat = path.stat()
-        record = {"path": str(path), "size": stat.st_size, "mtime_ns": stat.st_mtime_ns, "sha256": sha256}
-        write_atomic(_check_record(path), json.dumps(record).encode())
-
-
-def _checked_hash(path: Path) -> str | None:
-    """The hash a file was checked against, empty where it was only tried; None where it was not, or has changed."""
-    record = _read_record(_check_record(path))
-    with contextlib.suppress(OSError):
-        stat = path.stat()
-        if (record.get("size"), record.get("mtime_ns")) == (stat.st_size, stat.st_mtime_ns):
-            return str(record.get("sha256", ""))
-    return None
-
-
-def _check_record(path: Path) -> Path:
-    key = hashlib.sha256(str(path.resolve()).encode("utf-8", "surrogateescape")).hexdigest()[:32]
-    return models_folder() / ".checked" / f"{key}.json"
-
-
 def _expected_hash(source: Source, given: str | None) -> str | None:
     if given is not None:
         lowered = given.strip().lower()
@@ -179,7 +151,7 @@ def _is_here(target: Path, source: Source, expected: str | None) -> bool:
         return False
     record = _read_record(_record_path(target))
     known = expected or (str(record.get("sha256", "")) if record.get("source") == source.shown else "")
-    if known and _checked_hash(target) == known:
+    if known and checked_hash(target) == known:
         return True
     if known and sha256_of(target) == known:
         mark_checked(target, known)

@@ -81,6 +81,11 @@ class PluginManager:
     def names(self) -> tuple[str, ...]:
         return tuple(sorted(self._origin))
 
+    def hooks(self, name: str) -> tuple[str, ...]:
+        """The hooks that one plugin implements."""
+        callers = self._pluggy.get_hookcallers(self._pluggy.get_plugin(name)) or []
+        return tuple(sorted(caller.name for caller in callers))
+
     def statuses(self) -> list[PluginStatus]:
         """Every plugin found, working or not, by name."""
         offered: dict[str, list[str]] = {}

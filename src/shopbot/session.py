@@ -21,7 +21,8 @@ class Frame:
 
     ``words``: slot → the customer's words, one entry per thing. ``bound``: slot → JSON-able references to records,
     once they are found. ``call_id`` names the write, if it comes to one, for ever. ``tried``: tools that refused
-    before this one took over. ``approved``: the fingerprint of exactly what was read back.
+    before this one took over. ``approved``: the fingerprint of exactly what was read back. ``message``: the message
+    that began the task.
     """
 
     tool: str
@@ -31,6 +32,7 @@ class Frame:
     call_id: str = field(default_factory=lambda: secrets.token_hex(12))
     tried: list[str] = field(default_factory=list)
     approved: str = ""
+    message: str = ""
 
     def say(self, slot: str, words: str) -> None:
         """Take the customer's words for a slot; what was bound before no longer holds."""

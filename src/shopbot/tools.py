@@ -66,9 +66,9 @@ RESERVED_SLOTS = ("email", "name", "postcode")
 class Context:
     """What a tool may use while it runs.
 
-    ``customer`` is set whenever the tool declares ``identity="customer"``. ``unit`` is set only while a write is being
-    done. ``message`` is the customer's message as typed; ``today`` the shop's date; ``config`` the plugin's own table
-    in shopbot.toml.
+    ``customer`` is set whenever the tool declares ``identity="customer"``. ``unit`` and ``call_id`` are set only while
+    a write is being done; ``call_id`` names that write for ever, also when it is tried again after a crash. ``message``
+    is the customer's message as typed; ``today`` the shop's date; ``config`` the plugin's own table in shopbot.toml.
     """
 
     store: Store
@@ -78,6 +78,7 @@ class Context:
     session_id: str
     customer: Customer | None = None
     unit: Unit | None = None
+    call_id: str = ""
 
     @property
     def me(self) -> Customer:
@@ -105,14 +106,16 @@ class Slot:
     ``ask``: the question when it is missing. ``only``: for orders, a policy that tells which ones can be meant (the
     others are not offered; if the customer names one of them, the refusal is the answer). ``default(ctx,
     arguments)``: a value to take when the customer says nothing (it is read back before a write). ``parse(ctx,
-    words)``: for ``str`` slots, the value or a :class:`Refusal`. ``source="message"``: the whole message; the model
-    does not fill it.
+    words)``: for ``str`` slots, the value or a :class:`Refusal`. ``infer(message)``: for ``Literal`` slots, the
+    choice that the message itself makes plain, or None; it is asked where the model gave none. ``source="message"``:
+    the whole message; the model does not fill it.
     """
 
     ask: str = ""
     only: OrderPolicy | None = None
     default: Callable[[Context, Mapping[str, Any]], Any] | None = None
     parse: Callable[[Context, str], Any] | None = None
+    infer: Callable[[str], Any] | None = None
     source: Literal["model", "message"] = "model"
 
 
@@ -140,6 +143,7 @@ class Tool:
     examples: tuple[str, ...]
     policy: Policy | None = None
     confirm: Callable[..., str] | None = None
+    fallback: Callable[[Context], bool] | None = None
 
     @property
     def spoken(self) -> tuple[Parameter, ...]:
@@ -170,13 +174,16 @@ def tool(
     identity: Literal["none", "customer"] = "none",
     policy: Policy | None = None,
     confirm: Callable[..., str] | None = None,
+    fallback: Callable[[Context], bool] | None = None,
 ) -> Callable[[Callable[..., Answer]], Tool]:
     """Turn a function ``(ctx, …) -> Answer`` into a :class:`Tool`.
 
     ``examples``: utterances, at least two, that mean this tool; they let it route before any training. An example may
     mark arguments: ``"cancel [order: 4711]"``. ``policy(ctx, **arguments)`` returns a :class:`Refusal` or None; it runs
     before the customer is asked to confirm, and again inside the write's transaction. ``confirm(ctx, **arguments)``
-    returns the read-back, without the final question; a write must have one. Raises :class:`ToolDefinitionError` with
+    returns the read-back, without the final question; a write must have one.
+    ``fallback(ctx)``: whether the tool can answer ``ctx.message`` after all, where the model saw nothing to do; a read
+    without required arguments only. Raises :class:`ToolDefinitionError` with
     the parameter's name when the signature cannot be used.
     """
 
@@ -203,6 +210,7 @@ def tool(
             examples=tuple(examples),
             policy=policy,
             confirm=confirm,
+            fallback=fallback,
         )
 
     return make

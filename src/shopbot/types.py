@@ -28,12 +28,13 @@ class Act:
     """What the model understood: a tool call or a dialogue act.
 
     ``arguments`` are the customer's own words, not yet looked up in the store. ``confidence`` is the calibrated
-    probability in [0, 1] that the act is right.
+    probability in [0, 1] that the act is right. ``said`` is the part of the message it was understood from; empty: all.
     """
 
     name: str
     arguments: Mapping[str, str] = field(default_factory=dict)
     confidence: float = 1.0
+    said: str = field(default="", compare=False, repr=False)
 
     def __str__(self) -> str:
         inside = ", ".join(f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in self.arguments.items())

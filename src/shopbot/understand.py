@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 
 from rapidfuzz import fuzz
@@ -28,8 +28,12 @@ PROMPT_HEAD = "<|im_start|>shop acts\n"
 #: A word that the model copied with a slip is put right when it is this similar (0–100) to a stretch of the message.
 SNAP_SIMILARITY = 86.0
 _DEMONSTRATIONS = 4
+_MIN_SEGMENT_WORDS = 3
+_SENTENCE_END = re.compile(r"(?<=[.;!?])\s+(?=[A-Z])")
+_BRACES = re.compile(r"\{[^}]*\}|\([^)]*\)")
+_NUMBER = re.compile(r"#?[A-Z]{0,4}-?\d{5,}")
+_CONTINUES = re.compile(r"(?:and|also|same|plus|then|or|but|it|that|this|they)\b", re.IGNORECASE)
 _EXAMPLE_ARGUMENT = re.compile(r"\[(\w+): ([^\]]+)\]")
-_ARTICLE = re.compile(r"^(?:the|my|a|an|order|order number)\s+", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,25 @@ def _whole_words(text: str, start: int, end: int) -> str:
     return text[start:end].strip()
 
 
+def segments(message: str) -> list[str]:
+    """The parts of a message that can be understood apart: a new one begins with each sentence that has an order
+    number of its own and says what to do with it."""
+    masked = _BRACES.sub(lambda match: "x" * len(match[0]), message)
+    starts, numbers = [0], set(_NUMBER.findall(_first_sentence(masked)))
+    for match in _SENTENCE_END.finditer(masked):
+        sentence = _first_sentence(masked[match.end() :])
+        named = set(_NUMBER.findall(sentence))
+        is_whole = len(sentence.split()) >= _MIN_SEGMENT_WORDS and not _CONTINUES.match(sentence)
+        if numbers and named and is_whole:
+            starts.append(match.end())
+        numbers |= named
+    return [message[start:end].strip() for start, end in zip(starts, [*starts[1:], len(message)], strict=True)]
+
+
+def _first_sentence(text: str) -> str:
+    return _SENTENCE_END.split(text, maxsplit=1)[0]
+
+
 class Understanding:
     """Turns messages into acts with one backend and one set of tools.
 
@@ -125,7 +148,20 @@ class Understanding:
         self._index = TextIndex([_plain(example) for _, example in self._examples])
 
     def __call__(self, message: str, state: str) -> Understood:
-        """Understand ``message`` in the dialogue ``state`` (see :func:`shopbot.session.prompt_state`)."""
+        """Understand ``message`` in the dialogue ``state`` (see :func:`shopbot.session.prompt_state`).
+
+        A message that treats several orders in several sentences is understood part by part: each part is a prompt as
+        short as those that the model does best, and what is read and written stays the same.
+        """
+        parts = segments(message)
+        if len(parts) == 1:
+            return self._understand(message, state)
+        found = [self._understand(part, state if place == 0 else "-") for place, part in enumerate(parts)]
+        acts = tuple(replace(act, said=part) for part, one in zip(parts, found, strict=True) for act in one.acts)
+        timings = {stage: sum(one.timings_ms[stage] for one in found) for stage in found[0].timings_ms}
+        return Understood(acts, found[-1].completion, tuple(name for one in found for name in one.dropped), timings)
+
+    def _understand(self, message: str, state: str) -> Understood:
         started = perf_counter()
         candidates, demonstrations = self._novel_candidates(message)
         allowed = self._grammar

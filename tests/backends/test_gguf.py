@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from shopbot import memory
 from shopbot.backends import BackendSettings
 from shopbot.backends.gguf import TEMPLATE_TOKENS, GgufBackend
+from shopbot.backends.probe import checked_hash, mark_checked
 from shopbot.errors import BackendError, ModelCorruptError, ModelError
-from shopbot.models import is_checked, mark_checked
 
 LETTERS = "root ::= [a-z]{6}"
 GRAMMAR = 'root ::= "yes" | "no"'
@@ -152,9 +152,9 @@ def test_no_model() -> None:
 def test_unknown_file_is_tried_in_another_process_once(tiny_model: Path, tmp_path: Path, shopbot_home: Path) -> None:
     path = tmp_path / "mine.gguf"
     path.write_bytes(tiny_model.read_bytes())
-    assert not is_checked(path)
+    assert checked_hash(path) is None
     GgufBackend(BackendSettings(path, context=256, threads=1)).close()
-    assert is_checked(path)
+    assert checked_hash(path) == ""
 
 
 def test_weights_that_are_no_numbers(tiny_model: Path, tmp_path: Path, shopbot_home: Path) -> None:

@@ -115,7 +115,8 @@ def test_a_plugins_commands_are_found_and_a_broken_plugin_is_named(tmp_path: Pat
 def plugin(folder: Path, name: str, body: str) -> None:
     """A plugin as an installed distribution looks."""
     (folder / f"{name}_plugin.py").write_text(
-        f"from shopbot.hookspecs import hookimpl\n\ndef greet():\n    \"Say hello.\"\n    print('hello')\n\n{body}", encoding="utf-8"
+        f"from shopbot.hookspecs import hookimpl\n\ndef greet():\n    \"Say hello.\"\n    print('hello')\n\n{body}",
+        encoding="utf-8",
     )
     metadata = folder / f"{name}_plugin-1.0.dist-info"
     metadata.mkdir()

@@ -96,3 +96,15 @@ def test_nothing_yet(shopbot_home: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.chdir(shopbot_home.parent)
     result = shopbot("list", "--json")
     assert (result.exit_code, json.loads(result.stdout)) == (0, [])
+
+
+def test_doctor_says_that_turns_are_lost(filled: Path) -> None:
+    path = filled / "transcripts.db"
+    path.write_bytes(b"no database " * 100)
+    for extra in ("-wal", "-shm"):
+        path.with_name(path.name + extra).unlink(missing_ok=True)
+    checks = json.loads(CliRunner().invoke(main, ["doctor", "--json"]).stdout)
+    [found] = [check for check in checks if check["name"] == "transcripts"]
+    assert not found["is_ok"]
+    assert "not a database" in found["detail"]
+    assert found["remedy"]

@@ -27,6 +27,7 @@ function openPage({ fetchWith = fetch } = {}) {
   const get = (id) => elements.get(id) ?? elements.set(id, new Element()).get(id);
   get("chat").dataset.greeting = "Hello & welcome";
   get("notice").hidden = true;
+  get("typing").hidden = true;
   const requests = [];
   const window = new EventTarget();
   const context = vm.createContext({

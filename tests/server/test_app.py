@@ -128,15 +128,12 @@ def test_unknown_paths_and_methods(visitor: Any) -> None:
         assert answer.json()["error"]["message"], path
 
 
-def test_a_body_without_an_end_is_cut_off(visitor: Any) -> None:
-    def endless() -> Any:
+def test_a_body_of_unknown_length_is_cut_off(visitor: Any) -> None:
+    def parts() -> Any:
         for _ in range(200):
             yield b"x" * 1024
 
-    try:
-        answer = visitor.http.post("/v1/sessions", content=endless())
-    except (httpx.WriteError, httpx.ReadError, httpx.RemoteProtocolError):
-        return  # the server closed the connection before everything was sent
+    answer = visitor.http.post("/v1/sessions", content=parts())
     assert (answer.status_code, answer.json()["error"]["code"]) == (413, "too_large")
 
 
@@ -159,10 +156,11 @@ def test_new_sessions_are_limited_too(visit: Any) -> None:
 def test_too_many_turns_at_once_are_told_to_come_back(visit: Any, door: Any) -> None:
     visitor = visit(model={"slots": 1})
     answers: queue.Queue[httpx.Response] = queue.Queue()
-    threads = [
-        threading.Thread(target=lambda session=visitor.session(): answers.put(visitor.say(session, "wait for me")))
-        for _ in range(20)
-    ]
+
+    def wait(session: str) -> None:
+        answers.put(visitor.say(session, "wait for me"))
+
+    threads = [threading.Thread(target=wait, args=(visitor.session(),)) for _ in range(20)]
     for thread in threads:
         thread.start()
     refused = answers.get(timeout=20)  # the door is shut, so whoever gets an answer was turned away

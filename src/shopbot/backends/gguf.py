@@ -20,10 +20,9 @@ from typing import Any
 
 from shopbot import memory
 from shopbot.backends import BackendSettings, Completion, Token
-from shopbot.backends.probe import probe
+from shopbot.backends.probe import checked_hash, mark_checked, probe
 from shopbot.errors import BackendError, ModelError
 from shopbot.header import ModelHeader, read_header, require_base, require_lora_fits
-from shopbot.models import is_checked, mark_checked
 
 #: The only control tokens that a prompt may hold; every other one in it is a customer's text and stays text.
 TEMPLATE_TOKENS = frozenset({"<|im_start|>", "<|im_end|>"})
@@ -114,7 +113,7 @@ def check(settings: BackendSettings) -> ModelHeader:
         require_lora_fits(lora, header)
         lora_bytes = lora.file_size
     _require_memory(header, settings, lora_bytes)
-    if not is_checked(header.path):
+    if checked_hash(header.path) is None:
         probe(header.path)
         mark_checked(header.path)
     return header

@@ -1,21 +1,53 @@
 """Try a model file in a process of its own, so that one that kills the engine kills nobody else.
 
 A header can be in order and the file still end the process: a number that the engine asserts on, weights that are no
-numbers. A file whose hash is known needs no probe; any other is probed once (see :func:`shopbot.models.is_checked`).
+numbers. A file whose hash is known needs no probe; any other is probed once. Both are remembered in
+``<home>/models/.checked`` by the file's size and time.
 """
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+from shopbot.config import home
 from shopbot.errors import ModelCorruptError, ModelError, ShopbotError
+from shopbot.files import write_atomic
 
 PROBE_TIMEOUT_S = 600.0
 _CONTEXT = 256
 _KILLED = -9
+_RECORD_LIMIT_BYTES = 1 << 12
+
+
+def checked_hash(path: Path) -> str | None:
+    """The SHA-256 that this very file was checked against, "" where it was probed; None where neither, or it changed."""
+    try:
+        with _record_path(path).open("rb") as file:
+            record = json.loads(file.read(_RECORD_LIMIT_BYTES))
+        stat = path.stat()
+        is_same = (record["size"], record["mtime_ns"]) == (stat.st_size, stat.st_mtime_ns)
+        return str(record["sha256"]) if is_same else None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def mark_checked(path: Path, sha256: str = "") -> None:
+    """Remember that a file is good. Where nothing can be written, it is checked again next time."""
+    with contextlib.suppress(OSError):
+        stat = path.stat()
+        record = {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns, "sha256": sha256}
+        write_atomic(_record_path(path), json.dumps(record).encode())
+
+
+def _record_path(path: Path) -> Path:
+    key = hashlib.sha256(str(path.resolve()).encode("utf-8", "surrogateescape")).hexdigest()[:32]
+    return home() / "models" / ".checked" / f"{key}.json"
 
 
 def probe(model: Path) -> None:

@@ -11,7 +11,9 @@ from shopbot.errors import BackendError
 
 Script = Callable[[str], str] | Mapping[str, str] | Sequence[str]
 
-_CUSTOMER = re.compile(r"<\|im_start\|>user\n(?:\[[^\]\n]*\] ?)?(.*?)<\|im_end\|>", re.DOTALL)
+_CUSTOMER = re.compile(
+    r"(?:<\|im_start\|>user\n(?:\[[^\]\n]*\] ?)?|^\[[^\]\n]*\] )(.*?)<\|im_end\|>", re.DOTALL | re.MULTILINE
+)
 _PIECE = re.compile(r"\w+|\W")
 
 

@@ -140,6 +140,8 @@ def _take_postcode_and_state(parts: list[str]) -> tuple[str, str, list[str]]:
 def _take_state(text: str) -> tuple[str, str]:
     """(state code, what is left) of "Denver CO" or "Texas"; a city that bears a state's name stays a city."""
     words = text.split()
+    if len(words) == 1 and re.fullmatch(r"[A-Z]{2,3}", words[0]):
+        return words[0], ""
     for size in (3, 2, 1):
         tail = fold(" ".join(words[-size:]))
         if len(words) >= size and tail in STATE_CODES:

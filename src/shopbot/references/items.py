@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from shopbot.references.names import name_score, option_hits
 from shopbot.references.outcome import Choice, Choose, Found, Outcome, Unknown
-from shopbot.references.words import digits, is_everything, join, ordinal, parts
+from shopbot.references.words import digits, is_everything, join, nouns, ordinal, parts
 from shopbot.store import Order, OrderItem
 from shopbot.textindex import fold
 
@@ -26,6 +26,15 @@ def resolve_items(order: Order, words: Sequence[str]) -> Outcome:
             return outcome
         chosen += outcome.value
     return Found(tuple(chosen))
+
+
+def items_in(order: Order, message: str) -> tuple[OrderItem, ...] | None:
+    """The one item of the order that a whole message names in full, or the only item there is; else None."""
+    if len(order.items) == 1:
+        return order.items
+    text = f" {' '.join(nouns(message))} "
+    named = [item for item in order.items if f" {' '.join(nouns(item.name))} " in text]
+    return (named[0],) if len(named) == 1 else None
 
 
 def item_matches(order: Order, phrase: str) -> bool:

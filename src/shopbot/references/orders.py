@@ -94,6 +94,12 @@ def resolve_order(
     return Choose(question, tuple(Choice(label(order), order.id) for order in newest))
 
 
+def own_orders(orders: Sequence[Order], message: str) -> list[str]:
+    """The stretches of the message that are the full number of one of ``orders``."""
+    known = {digits(order.id) for order in orders}
+    return list(dict.fromkeys(number for number in identifiers(message) if digits(number) in known))
+
+
 def label(order: Order) -> str:
     """One line that tells an order from others."""
     things = ", ".join(dict.fromkeys(item.name for item in order.items))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from shopbot.references.outcome import Choice, Choose, Found, Outcome, Unknown
 from shopbot.references.words import digits, ordinal
 from shopbot.store import Customer, Order, PaymentMethod
@@ -22,6 +24,14 @@ _KINDS = {
         "discover",
     ),
 }
+
+_ID = re.compile(r"\b((?:gift_card|credit_card|paypal)_\d+)\b")
+_ENDING = re.compile(r"\b(?:ending|ends)\s+(?:in|with|on)?\s*(\d{4})\b", re.IGNORECASE)
+_USED = re.compile(
+    r"\b(?:to|on|onto|from|with|via|using|by|use)\s+(?:my\s+|the\s+|a\s+)?"
+    r"(gift ?card|pay ?pal|credit card|debit card|visa|master ?card|store credit)\b",
+    re.IGNORECASE,
+)
 
 
 def resolve_payment(customer: Customer, words: str, order: Order | None = None) -> Outcome:
@@ -48,6 +58,12 @@ def resolve_payment(customer: Customer, words: str, order: Order | None = None) 
     if len(fitting) == 1:
         return Found(fitting[0])
     return Choose("Which one?", tuple(Choice(_label(method), method.id) for method in fitting))
+
+
+def spoken_payment(message: str) -> str | None:
+    """The method that a message tells to use, where it says so plainly: an id, four last digits, "to my gift card"."""
+    match = _ID.search(message) or _ENDING.search(message) or _USED.search(message)
+    return match[1] if match else None
 
 
 def payment_choices(customer: Customer) -> tuple[Choice, ...]:

@@ -79,6 +79,14 @@ def resolve_variant(product: Product, words: str, item: OrderItem | None = None,
     return _nearest(product, candidates, {**current, **wished}, wished, position)
 
 
+def has_wish(product: Product, message: str, item: OrderItem) -> bool:
+    """Whether a whole message names an option that the item does not have yet, or asks for the cheapest or dearest."""
+    text = fold(message)
+    wished = wished_options(product, message, item.options)
+    differs = any(not _same_value(item.options.get(option, ""), value) for option, value in wished.items())
+    return differs or bool(_CHEAPEST.search(text) or _DEAREST.search(text))
+
+
 def matching_variants(product: Product, words: str) -> list[Variant]:
     """All variants, available or not, that have every option the words mention."""
     wished = wished_options(product, words, {})
@@ -266,7 +274,7 @@ def _nearest(
         return Found(exact[0])
     if not candidates:
         return _none_available(product, position, wished)
-    if len(candidates) == 1:
+    if len(candidates) == 1 and len(wished) == len(candidates[0].options):
         return Found(candidates[0])
     return Choose(
         f"Which {product.name} would you like?", _choices(_by_closeness(exact or candidates, target)), position

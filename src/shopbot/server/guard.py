@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _log = logging.getLogger("shopbot.access")
 MAX_BODY_BYTES = 64 * 1024
+_MAX_DRAINED_BYTES = 16 * MAX_BODY_BYTES
 _BODY_TIMEOUT_S = 15.0
 #: The names of this box itself. A foreign page that rebinds its own name to 127.0.0.1 still sends that name as Host.
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -65,7 +66,7 @@ class Guard:
 
         try:
             self._check_origin(scope)
-            body = await _read_body(scope, receive)
+            body = await _read_body(receive)
             await self._app(scope, _replay(body, receive), send_guarded)
         except Refused as refused:
             await _refuse(refused, send_guarded)
@@ -126,11 +127,8 @@ def _header(scope: Scope, name: bytes) -> str:
     return ", ".join(value.decode("latin-1") for key, value in scope["headers"] if key == name)
 
 
-async def _read_body(scope: Scope, receive: Receive) -> bytes:
+async def _read_body(receive: Receive) -> bytes:
     """The whole body. :class:`Refused` where it is too large or does not come."""
-    declared = _header(scope, b"content-length")
-    if declared.isdecimal() and int(declared) > MAX_BODY_BYTES:
-        raise _too_large()
     try:
         return await asyncio.wait_for(_collect(receive), _BODY_TIMEOUT_S)
     except asyncio.TimeoutError:
@@ -138,13 +136,17 @@ async def _read_body(scope: Scope, receive: Receive) -> bytes:
 
 
 async def _collect(receive: Receive) -> bytes:
-    body = bytearray()
+    """A body that is somewhat too large is read to its end and thrown away: who still sends does not hear a refusal."""
+    body, size = bytearray(), 0
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise Refused(400, "disconnected", "The connection was closed.")
-        body += message.get("body", b"")
-        if len(body) > MAX_BODY_BYTES:
+        part = message.get("body", b"")
+        size += len(part)
+        if size <= MAX_BODY_BYTES:
+            body += part
+        if size > _MAX_DRAINED_BYTES or (size > MAX_BODY_BYTES and not message.get("more_body")):
             raise _too_large()
         if not message.get("more_body"):
             return bytes(body)

@@ -33,7 +33,7 @@ from shopbot.store import (
     Variant,
 )
 from shopbot.stores.demo_catalogue import CITIES, FIRST_NAMES, LAST_NAMES, STREETS, product_types
-from shopbot.stores.sql import SqlStore
+from shopbot.stores.sql import Contents, SqlStore
 
 CUSTOMERS = 320
 #: Orders of one customer: how many, how often.
@@ -50,8 +50,11 @@ _STATUS_WEIGHTS = {
 }
 
 
-def fill_demo(store: SqlStore, *, seed: int = 7, today: date | None = None) -> None:
-    """Add the demo shop to an empty store, in one transaction; the same seed and day give the same shop."""
+def fill_demo(store: SqlStore, *, seed: int = 7, today: date | None = None, replace_all: bool = False) -> None:
+    """Fill an empty store with the demo shop, in one transaction; the same seed and day give the same shop.
+
+    :class:`~shopbot.errors.StoreError` if it is not empty, unless ``replace_all``: then everything in it goes.
+    """
     shop = _Shop(random.Random(seed), today or date.today())
     products = [shop.product(*line) for line in product_types()]
     shop.products = {product.name: product for product in products}
@@ -62,7 +65,7 @@ def fill_demo(store: SqlStore, *, seed: int = 7, today: date | None = None) -> N
         own = sorted((shop.order(customer) for _ in range(shop.rng.choice(_ORDERS_EACH))), key=_age)
         customers.append(replace(customer, order_ids=tuple(order.id for order in own)))
         orders += own
-    store.add(products=products, customers=customers, orders=orders)
+    store.fill(Contents(tuple(products), tuple(customers), tuple(orders)), replace=replace_all)
 
 
 def _age(order: Order) -> date:
@@ -239,17 +242,22 @@ class _Shop:
         gift = PaymentMethod(f"gift_card_{self.number(7)}", "gift_card", balance=Decimal("60.00"))
         ada = Customer(f"ada_example_{self.number(4)}", "Ada", "Example", "ada@example.com", home, (visa, gift))
         office = Address("200 Harbor Drive", "Suite 410", "Chicago", "IL", "60611", "USA")
-        plan: list[tuple[str, list[str], int, Address]] = [
-            (DELIVERED, ["Coffee Maker"], 54, home),
-            (DELIVERED, ["Hiking Boots", "Water Bottle", "Backpack"], 9, home),
-            (PROCESSED, ["Keyboard"], 4, office),
-            (PENDING, ["Desk Lamp", "Throw Pillow"], 1, home),
+        #: status, what is in it, placed and delivered so many days ago, where it goes
+        plan: list[tuple[str, list[str], int, int | None, Address]] = [
+            (DELIVERED, ["Coffee Maker"], 54, 50, home),
+            (DELIVERED, ["Hiking Boots", "Water Bottle", "Backpack"], 9, 5, home),
+            (PROCESSED, ["Keyboard"], 4, None, office),
+            (PENDING, ["Desk Lamp", "Throw Pillow"], 1, None, home),
         ]
         orders = []
-        for status, names, days, address in plan:
+        for status, names, days, arrived, address in plan:
             items = [
                 self._item(next(variant for variant in self.products[name].variants if variant.available))
                 for name in names
             ]
-            orders.append(self.make_order(ada, status, items, self.today - timedelta(days), visa, address))
+            order = self.make_order(ada, status, items, self.today - timedelta(days), visa, address)
+            if arrived is not None:
+                day = self.today - timedelta(arrived)
+                order = replace(order, fulfillments=(replace(order.fulfillments[0], delivered_on=day),))
+            orders.append(order)
         return replace(ada, order_ids=tuple(order.id for order in orders)), orders

@@ -98,16 +98,17 @@ def product_types() -> list[tuple[str, int, dict[str, list[str]]]]:
 
 
 FIRST_NAMES = """
-Ada Amara Anders Anjali Beatriz Ben Bilal Carmen Chen Chidi Clara Daniel Diego Elif Elena Emeka Emma Farah Felix Fatima Grace
-Hana Hassan Helena Hugo Ingrid Isabel Ivan Jamal Jana Joao Kai Karin Kenji Lars Leila Liam Lucia Mateo Maya Mei Mila Noah
-Nadia Nils Olga Omar Paula Pedro Priya Quinn Rafael Rosa Ravi Sara Sofia Stefan Tomas Tara Uma Viktor Wanda Yara Yusuf Zoe
+Ada Amara Anders Anjali Beatriz Ben Bilal Carmen Chen Chidi Clara Daniel Diego Elif Elena Emeka Emma Farah Felix
+Fatima Grace Hana Hassan Helena Hugo Ingrid Isabel Ivan Jamal Jana Joao Kai Karin Kenji Lars Leila Liam Lucia Mateo
+Maya Mei Mila Noah Nadia Nils Olga Omar Paula Pedro Priya Quinn Rafael Rosa Ravi Sara Sofia Stefan Tomas Tara Uma
+Viktor Wanda Yara Yusuf Zoe
 """.split()
 
 LAST_NAMES = """
-Abara Acosta Andersen Baker Bauer Becker Bianchi Brooks Castillo Chang Costa Dubois Eriksen Farouk Fischer Garcia Haddad
-Hansen Hughes Ibrahim Ito Jansen Kaya Keller Khan Kowalski Kumar Lambert Larsen Lopez Mancini Marques Mensah Meyer Moreau
-Mwangi Nakamura Nguyen Novak Okafor Olsen Ortiz Patel Petrov Quist Rahman Reyes Rossi Santos Sato Schmidt Silva Singh
-Sorensen Tanaka Torres Ueda Varga Vega Weber Williams Yilmaz Young Zhang
+Abara Acosta Andersen Baker Bauer Becker Bianchi Brooks Castillo Chang Costa Dubois Eriksen Farouk Fischer Garcia
+Haddad Hansen Hughes Ibrahim Ito Jansen Kaya Keller Khan Kowalski Kumar Lambert Larsen Lopez Mancini Marques Mensah
+Meyer Moreau Mwangi Nakamura Nguyen Novak Okafor Olsen Ortiz Patel Petrov Quist Rahman Reyes Rossi Santos Sato Schmidt
+Silva Singh Sorensen Tanaka Torres Ueda Varga Vega Weber Williams Yilmaz Young Zhang
 """.split()
 
 STREETS = (

@@ -12,7 +12,7 @@ from rapidfuzz import fuzz
 from shopbot import Answer
 from shopbot_faq.markdown import Passage
 from shopbot_faq.search import Hit, PassageIndex
-from shopbot_faq.words import STOP_WORDS, fold, terms
+from shopbot_faq.words import fold, stop_words, terms
 
 MAX_ANSWERS = 2
 MAX_ANSWER_CHARS = 700
@@ -118,7 +118,7 @@ def place_note(place: str) -> str:
 
 
 def _place_words(place: str) -> list[str]:
-    return [word for word in fold(place) if word not in STOP_WORDS and not word.isdigit()][:8]
+    return [word for word in fold(place) if word not in stop_words() and not word.isdigit()][:8]
 
 
 def _is_same(word: str, other: str) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from shopbot.errors import ConfigError, NotFoundError
+from shopbot.errors import ConfigError
 from shopbot_faq.markdown import Passage, parse_markdown
 from shopbot_faq.search import PassageIndex
 
@@ -93,14 +93,6 @@ class FaqFolder:
             _log.warning("FAQ file left out: %r: %s", problem.file, problem.why)
         self._index = PassageIndex(passages)
         self._stamps = stamps
-
-
-def find_passage(folder: FaqFolder, passage_id: str) -> Passage:
-    """The passage ``file.md#anchor``; :class:`NotFoundError` if there is none."""
-    for passage in folder.index.passages:
-        if passage.id == passage_id:
-            return passage
-    raise NotFoundError(f"No passage '{passage_id}'.", remedy="List them with 'shopbot faq check FOLDER'.")
 
 
 def _stamps(root: Path, below: str = "", depth: int = 0) -> Iterator[tuple[str, Stamp]]:

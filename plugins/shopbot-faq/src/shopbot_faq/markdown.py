@@ -1,8 +1,8 @@
 """One Markdown file becomes passages: a heading and the text until the next heading.
 
-A line that begins with ``questions:`` holds other ways to ask, separated by ``|``; it is searched, never shown. A file may
-begin with front matter (``---``, then ``key: value`` lines, then ``---``): ``title``, ``url`` (http or https) and ``topic``
-are used, other keys are ignored. HTML stays text.
+A line that begins with ``questions:`` holds other ways to ask, separated by ``|``; it is searched, never shown. A file
+may begin with front matter (``---``, then ``key: value`` lines, then ``---``): ``title``, ``url`` (http or https) and
+``topic`` are used, other keys are ignored. HTML stays text.
 """
 
 from __future__ import annotations
@@ -94,7 +94,8 @@ def _web_address(url: str) -> str:
 
 def _sections(tokens: Sequence[Token], page: str) -> Iterator[_Section]:
     section = _Section(0, page, [], [])
-    prefix, row = "", []
+    prefix = ""
+    row: list[str] = []
     for position, token in enumerate(tokens):
         if token.type == "heading_open":
             yield section
@@ -133,9 +134,7 @@ def _inline_text(token: Token) -> str:
     parts: list[str] = []
     address = ""
     for child in token.children or ():
-        if child.type in ("text", "code_inline"):
-            parts.append(child.content)
-        elif child.type == "image":
+        if child.type in ("text", "code_inline", "image"):
             parts.append(child.content)
         elif child.type in ("softbreak", "hardbreak"):
             parts.append("\n")

@@ -11,19 +11,6 @@ from pathlib import Path
 
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
 _MAX_PHRASE = 4
-#: Words that say nothing about what is asked. Question words stay: "how much" and "how long" are different questions.
-STOP_WORDS = frozenset(
-    "a about actually again ah all already also am an and any anyone anything are as at be because been being both but by can "
-    "cannot cant could couldnt d dear did didnt do does doesnt doing dont each either else even ever for from get gets "
-    "getting give gonna good got guys had has have havent having he hello help her here hey hi him his i id if ill im in into is isnt it its "
-    "ive just kind kindly know let like ll m may maybe me might mine my need needs no not now of oh ok okay on one only "
-    "or our ours out please pls plz possible quite r re really regarding s she should so some somehow something sorry still such sure t "
-    "tell than thank thanks that thats the their them then there theres these they theyre thing things this those though "
-    "to too u ur us ve very want wanna wanted wants was wasnt we well were what whats when where wheres which while who whose why will "
-    "wont work works would wouldnt y ya yes yet you your youre yours exactly explain guide able allow allowed use using how "
-    "damn damned bloody fucking fuck fuckin shit shitty hell goddamn bullshit wtf freaking dear hello kind regards team kindly inform "
-    "concerning assistance information info question questions".split()
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +67,12 @@ def synonyms() -> dict[tuple[str, ...], str]:
 
 
 @cache
+def stop_words() -> frozenset[str]:
+    """Words that are passed over, from ``stop_words.txt``."""
+    return frozenset(word for line in _lines("stop_words.txt") for word in fold(line))
+
+
+@cache
 def common_words() -> frozenset[str]:
     """Everyday words, from ``common_words.txt``."""
     return frozenset(word for line in _lines("common_words.txt") for word in fold(line))
@@ -93,7 +86,7 @@ def common_stems() -> frozenset[str]:
 @cache
 def known_words() -> frozenset[str]:
     """Correct spellings that do not depend on the shop's pages."""
-    return STOP_WORDS | common_words() | {word for line in _lines("synonyms.txt") for word in fold(line)}
+    return stop_words() | common_words() | {word for line in _lines("synonyms.txt") for word in fold(line)}
 
 
 def terms(text: str, limit: int = 80) -> list[Term]:
@@ -103,17 +96,17 @@ def terms(text: str, limit: int = 80) -> list[Term]:
 
 def _terms(words: list[str]) -> Iterator[Term]:
     stems = [stem(word) for word in words]
-    known = synonyms()
+    known, passed_over = synonyms(), stop_words()
     position = 0
     while position < len(words):
         for length in range(min(_MAX_PHRASE, len(words) - position), 0, -1):
             concept = known.get(tuple(stems[position : position + length]))
-            if concept is not None and (length > 1 or words[position] not in STOP_WORDS):
+            if concept is not None and (length > 1 or words[position] not in passed_over):
                 joined = " ".join(words[position : position + length])
                 yield Term(joined, " ".join(stems[position : position + length]), concept)
                 position += length
                 break
         else:
-            if words[position] not in STOP_WORDS:
+            if words[position] not in passed_over:
                 yield Term(words[position], stems[position], stems[position])
             position += 1

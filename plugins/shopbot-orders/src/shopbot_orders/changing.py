@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from decimal import Decimal
 from typing import Annotated
@@ -21,6 +22,25 @@ from shopbot_orders.policy import (
     may_change_payment,
 )
 from shopbot_orders.wording import method_name, money, refund, things
+
+_MISTAKE = re.compile(
+    r"\b(mistaken?(?:ly)?|accident(?:al|ally)?|mis-?click\w*|in error|by error|oops|didn'?t mean to|not mean to|unintended|"
+    r"wrong (?:one|item|button|product)|ordered (?:it )?twice|bought (?:it )?twice|double order|duplicate)\b",
+    re.IGNORECASE,
+)
+_NOT_NEEDED = re.compile(
+    r"\b(no longer|not? (?:more|need|use)|(?:don'?t|do not|doesn'?t|won'?t|not) (?:\w+ )?(?:need\w*|want)|changed my mind|"
+    r"unnecessary|not needed|isn'?t needed|any ?more|any longer|found (?:it|one) (?:\w+ )?(?:cheaper|elsewhere)|cheaper|"
+    r"already (?:have|got|bought))\b",
+    re.IGNORECASE,
+)
+
+
+def _reason_in(message: str) -> Reason | None:
+    """The reason that the customer's own words make plain."""
+    if _MISTAKE.search(message):
+        return "ordered by mistake"
+    return "no longer needed" if _NOT_NEEDED.search(message) else None
 
 
 def _cancel_text(ctx: Context, order: Order, item: str | None, reason: Reason) -> str:
@@ -52,7 +72,9 @@ def cancel_order(
     order: Annotated[Order, Slot("Which order would you like to cancel?", only=is_cancellable)],
     item: str | None = None,
     *,
-    reason: Annotated[Reason, Slot("Why would you like to cancel it: no longer needed, or ordered by mistake?")],
+    reason: Annotated[
+        Reason, Slot("Why would you like to cancel it: no longer needed, or ordered by mistake?", infer=_reason_in)
+    ],
 ) -> Answer:
     """Cancel a pending order and refund what was paid."""
     del item

@@ -95,3 +95,12 @@ def fingerprint(parts: Iterable[str]) -> str:
         raw = part.encode("utf-8", "surrogatepass")
         digest.update(len(raw).to_bytes(8, "big") + raw)
     return digest.hexdigest()
+
+
+def file_fingerprint(path: Path) -> str:
+    """SHA-256 (64 hex digits) of a file. Raises :class:`OSError`."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()

@@ -23,14 +23,15 @@ _CHAT = {
     "cannot": ["cant", "can't"], "i want": ["i wanna have", "i wnat", "iwant"], "with": ["w/", "wiht"],
     "and": ["&", "n"], "my": ["mi", "me"], "the": ["teh", "da"], "order": ["ordr", "oder", "orde"],
     "address": ["adress", "addres", "addy"], "delivery": ["delivry", "delievery"], "received": ["recieved", "recived"],
-    "cancel": ["cancle", "cansel", "cancell"], "refund": ["refnd", "refun"], "return": ["retrun", "retun", "reutrn"], "exchange": ["exchnage", "exhange"],
+    "cancel": ["cancle", "cansel", "cancell"], "refund": ["refnd", "refun"],
+    "return": ["retrun", "retun", "reutrn"], "exchange": ["exchnage", "exhange"],
     "account": ["acount", "acc"], "tomorrow": ["tmrw", "tommorow"], "before": ["b4"], "for": ["4"], "to": ["2"],
     "message": ["msg"], "about": ["abt"], "when": ["wen"], "what": ["wat", "wht"], "different": ["diffrent"],
     "invoice": ["invoce", "invioce"], "payment": ["paymnt", "payement"], "something": ["smth", "sth"],
 }  # fmt: skip
 _HELLO = [
-    "hi, ", "hello ", "hey ", "Hi there! ", "Hello, ", "good morning, ", "Dear team, ", "hi ", "yo ", "hey guys ", "ok ",
-    "so ",
+    "hi, ", "hello ", "hey ", "Hi there! ", "Hello, ", "good morning, ", "Dear team, ", "hi ", "yo ", "hey guys ",
+    "ok ", "so ",
 ]  # fmt: skip
 _BYE = [
     " thanks", " thx", " please", " pls", "!!", " asap", " :)", " ???", ". Thank you!", " 🙏", " cheers", "..", " ty",

@@ -2,8 +2,8 @@
 
 A template may hold placeholders ("cancel {order_id}"); each expansion draws new values from
 :mod:`shopbot_refine.pools`, the same value in the text and in the acts. Some copies are made noisy the way customers
-type, and some single wishes are joined into messages with several. Every argument of every example stands in its text word for word, except
-``reason`` and ``status``. The same seed gives the same examples.
+type, and some single wishes are joined into messages with several. Every argument of every
+example stands in its text word for word, except ``reason`` and ``status``. The same seed gives the same examples.
 """
 
 from __future__ import annotations
@@ -150,7 +150,7 @@ def _join(single: Sequence[tuple[str, Act]], rng: random.Random) -> Example:
     for more, act in parts[1:]:
         joint = rng.choice(_JOINTS)
         words = more.split(" ", 1)
-        is_protected = any(value.startswith(words[0]) for value in act.copied())
+        is_protected = any(value.startswith(words[0].rstrip(":;,.!?")) for value in act.copied())
         if joint[-1] == " " and words[0][1:].islower() and not is_protected:
             more = more[0].lower() + more[1:]
         text = (text.rstrip(".") if joint[0] == "." else text.rstrip(".!")) + joint + more

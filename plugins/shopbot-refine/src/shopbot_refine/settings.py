@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from shopbot.errors import ConfigError
-from shopbot_refine.dataset import fingerprint
+from shopbot_refine.dataset import file_fingerprint
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class TrainSettings:
         kept = asdict(self)
         for name in ("threads", "device", "save_every"):
             del kept[name]
-        kept["init_lora"] = fingerprint([self.init_lora.read_bytes().hex()]) if self.init_lora else None
+        kept["init_lora"] = file_fingerprint(self.init_lora) if self.init_lora else None
         return kept
 
 

@@ -24,7 +24,7 @@ from torch import nn
 from shopbot.errors import ConfigError, ModelError
 from shopbot_refine.base import load_model, load_tokenizer
 from shopbot_refine.batches import Batch, Render, Row, collate, encode, plan_batches
-from shopbot_refine.dataset import DatasetError, Example, fingerprint
+from shopbot_refine.dataset import DatasetError, Example, file_fingerprint, fingerprint
 from shopbot_refine.llama import TrainingLlama
 from shopbot_refine.lora import AdapterWeights, LoraParameters
 from shopbot_refine.lora_gguf import load_lora_gguf, save_lora_gguf
@@ -102,8 +102,8 @@ class _Run:
                 remedy="Give more examples or a larger max_tokens.",
             )
         data = [json.dumps([row.answer, row.tokens]) for row in [*self.rows, *self.eval_rows]]
-        header = f"{base.stat().st_size} {len(self.rows)} {json.dumps(settings.identity(), sort_keys=True)}"
-        self.fingerprint = fingerprint([header, *data])
+        identity = json.dumps(settings.identity(), sort_keys=True)
+        self.fingerprint = fingerprint([file_fingerprint(base), str(len(self.rows)), identity, *data])
         self.device = _device(settings.device)
         self.model = TrainingLlama(load_model(base), self.device)
         self.adapter = LoraParameters(

@@ -1,0 +1,150 @@
+"""What a turn costs beside bare llama.cpp doing the same prompt and the same number of generated tokens.
+
+    python -m benchmarks.latency.run [--turns 60] [--lora FILE]
+
+Both run in this process on the same model, LoRA adapter and threads, turn by turn in alternation, each with its own
+engine and prompt cache. The bare engine gets the very prompt of the turn, no grammar and no log-probabilities, and
+generates as many tokens. Also: start to first answer, and resident memory. Run it with nothing else on the machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks.setup import open_model, plugins
+from shopbot.backends import Completion, ModelBackend
+from shopbot.bot import Bot
+from shopbot.config import Config, TranscriptsSection
+from shopbot.evals import CASE_DAY, demo_stores
+
+_MESSAGES = (
+    "where is my order with the keyboard?",
+    "what did I pay for #W4382745",
+    "how long do I have to return something?",
+    "do you have the desk lamp in white and what does it cost",
+    "please send back the hiking boots, they are too small, refund to my visa",
+    "hi there, how are you?",
+    "cancel my last order, I ordered it by mistake",
+    "can you deliver to Vienna and how much is it?",
+    "I'd like to swap the throw pillow for a teal one",
+    "which orders do I have",
+)
+
+
+class Recording:
+    """A backend that notes the last prompt and completion."""
+
+    name = "recording"
+
+    def __init__(self, inner: ModelBackend) -> None:
+        self._inner = inner
+        self.last: tuple[str, Completion] | None = None
+
+    def complete(self, prompt: str, *, grammar: str | None = None, max_tokens: int = 128) -> Completion:
+        completion = self._inner.complete(prompt, grammar=grammar, max_tokens=max_tokens)
+        self.last = prompt, completion
+        return completion
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--turns", type=int, default=60)
+    parser.add_argument("--lora", type=Path)
+    arguments = parser.parse_args()
+    started = time.perf_counter()
+    backend, manifest = open_model(arguments.lora)
+    recording = Recording(backend)
+    turns: list[float] = []
+    bare_turns: list[float] = []
+    tokens: list[tuple[int, int]] = []
+    stages: dict[str, list[float]] = {}
+    with demo_stores() as make_store:
+        config = Config(transcripts=TranscriptsSection(enabled=False))
+        bot = Bot(
+            config=config,
+            store=make_store(),
+            plugins=plugins(),
+            backend=recording,
+            manifest=manifest,
+            today=lambda: CASE_DAY,
+        )
+        first = _turn(bot, _MESSAGES[0], {})
+        start_s = time.perf_counter() - started
+        bare = _bare(arguments.lora)
+        for number in range(arguments.turns):
+            turn_ms = _turn(bot, _MESSAGES[number % len(_MESSAGES)], stages)
+            assert recording.last is not None
+            prompt, completion = recording.last
+            began = time.perf_counter()
+            bare.handle_completions(
+                {
+                    "prompt": prompt,
+                    "n_predict": max(1, len(completion.tokens)),
+                    "temperature": 0.0,
+                    "cache_prompt": True,
+                    "ignore_eos": True,
+                }
+            )
+            bare_turns.append(1e3 * (time.perf_counter() - began))
+            turns.append(turn_ms)
+            tokens.append((completion.prompt_tokens - completion.cached_tokens, len(completion.tokens)))
+        bot.close()
+    ratios = [turn / bare_turn for turn, bare_turn in zip(turns, bare_turns, strict=True)]
+    print(f"n = {len(turns)} turns; first answer {first:.0f} ms; start to first answer {start_s:.2f} s")
+    print(f"turn:  median {statistics.median(turns):.0f} ms, p95 {_p95(turns):.0f} ms")
+    print(f"bare:  median {statistics.median(bare_turns):.0f} ms, p95 {_p95(bare_turns):.0f} ms")
+    print(
+        f"ratio: median {statistics.median(ratios):.3f}, of sums {sum(turns) / sum(bare_turns):.3f}, p95 {_p95(ratios):.3f}"
+    )
+    print(
+        f"tokens a turn: {statistics.mean(t for t, _ in tokens):.1f} read, {statistics.mean(t for _, t in tokens):.1f} written"
+    )
+    print("stages, median ms:", {name: round(statistics.median(values), 1) for name, values in stages.items()})
+    print(f"resident memory: {_resident_mb():.0f} MB (two engines)")
+
+
+def _turn(bot: Bot, message: str, stages: dict[str, list[float]]) -> float:
+    """Milliseconds of one turn of a fresh session of Ada's; saving and identifying are not counted."""
+    session = bot.session()
+    ada = bot.store.customer_by_email("ada@example.com")
+    assert ada is not None
+    bot.identify(session.id, ada.id)
+    began = time.perf_counter()
+    reply = session.ask(message)
+    taken = 1e3 * (time.perf_counter() - began)
+    for stage, ms in reply.timings_ms.items():
+        stages.setdefault(stage, []).append(ms)
+    return taken
+
+
+def _bare(lora: Path | None) -> Any:
+    from shopbot.backends.gguf import default_threads, start_engine
+    from shopbot.checkpoint import CheckpointStore
+    from shopbot.config import home
+    from shopbot.models import locate
+
+    current = CheckpointStore(home()).current()
+    base = locate(current.manifest.base.source, sha256=current.manifest.base.sha256)
+    return start_engine(base, lora=lora or current.lora_path, context=2048, slots=1, threads=default_threads())
+
+
+def _p95(values: list[float]) -> float:
+    return sorted(values)[int(0.95 * (len(values) - 1))]
+
+
+def _resident_mb() -> float:
+    for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
+        if line.startswith("VmRSS"):
+            return int(line.split()[1]) / 1024
+    return 0.0
+
+
+if __name__ == "__main__":
+    main()

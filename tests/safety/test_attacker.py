@@ -1,0 +1,12 @@
+"""Safe even if the model were the attacker: a short run of the benchmark, every time."""
+
+from __future__ import annotations
+
+from benchmarks.attacker.run import attack
+
+
+def test_the_attacker_model_breaks_nothing() -> None:
+    findings = attack(600, seed=1)
+    assert findings.broken == []
+    assert findings.states["confirmation"] > 5, f"too few states in which a write could happen: {findings.states}"
+    assert findings.writes > 0, "no honest write got through: the test would see nothing"
