@@ -140,7 +140,7 @@ def full_text(index: search.PassageIndex) -> Searcher:
 
 
 def best_threshold(rows: Sequence[Row], searcher: Searcher) -> float:
-    """The threshold with the most right answers and right "I don't know", a wrong answer costing one, a made-up one two."""
+    """The threshold with most right answers and right "I don't know", wrong ones costing 1, false ones 2."""
     answers = [(row, *searcher(row.text)) for row in rows]
 
     def gain(threshold: float) -> int:
@@ -222,7 +222,7 @@ def main() -> None:
         print(f"| {line} | " + " | ".join(result[line] for _, result in table) + " |")
     median, tail = latency(index, rows)
     print(
-        f"\n{len(index.passages)} passages; a search takes {median:.1f} ms of processor time (median), {tail:.1f} ms (95th percentile)"
+        f"\n{len(index.passages)} passages; processor time of a search: {median:.1f} ms (median), {tail:.1f} ms (p95)"
     )
     if arguments.verbose:
         for row in judged:

@@ -220,7 +220,12 @@ class Transcripts:
         ]
 
     def export(self, since: datetime | None = None) -> Iterator[dict[str, Any]]:
-        """Every turn since then, oldest first, one by one."""
+        """Every turn since then, oldest first, one by one.
+
+        Keys: ``id``, ``session_id``, ``turn``, ``at`` (UTC), ``checkpoint``, ``allows_refine``, ``outcome``,
+        ``message``, ``reply``, ``acts``, ``tool_calls``, ``awaiting``, ``handoff``, ``timings_ms``; the last six in the
+        shape of :meth:`shopbot.types.Reply.as_json`.
+        """
         for row in self._rows(f"{_SELECT} WHERE at >= ? ORDER BY id", transcript_file.stamp(since) if since else ""):
             yield _turn(row)
 

@@ -145,7 +145,7 @@ class Understanding:
         self._novel = frozenset(self.tools) - frozenset(trained)
         examples = [(tool.name, example) for tool in self.tools.values() for example in tool.examples]
         self._examples = examples if self._novel else []
-        self._index = TextIndex([_plain(example) for _, example in self._examples])
+        self._index = TextIndex([plain_example(example) for _, example in self._examples])
 
     def __call__(self, message: str, state: str) -> Understood:
         """Understand ``message`` in the dialogue ``state`` (see :func:`shopbot.session.prompt_state`).
@@ -221,7 +221,7 @@ class Understanding:
             return [], []
         name = self._examples[best_novel][0]
         nearest = [self._examples[row] for row in order if self._examples[row][0] == name][:_DEMONSTRATIONS]
-        return [name], [_demonstration(tool, example) for tool, example in reversed(nearest)]
+        return [name], [demonstration(tool, example) for tool, example in reversed(nearest)]
 
     def _prefer(self, candidates: Sequence[str], acts: Sequence[Act], message: str) -> list[Act]:
         """Where the examples decided, the model only fills arguments: its choice of name does not count."""
@@ -232,11 +232,12 @@ class Understanding:
         return [Act(candidates[0], {}, similarity)]
 
 
-def _plain(example: str) -> str:
+def plain_example(example: str) -> str:
     """An example without its argument marks: ``cancel [order: 4711]`` → ``cancel 4711``."""
     return _EXAMPLE_ARGUMENT.sub(r"\2", example)
 
 
-def _demonstration(tool: str, example: str) -> tuple[str, str]:
+def demonstration(tool: str, example: str) -> tuple[str, str]:
+    """(message, act) of an example, its argument marks turned into arguments."""
     arguments = dict(_EXAMPLE_ARGUMENT.findall(example))
-    return _plain(example), str(Act(tool, arguments))
+    return plain_example(example), str(Act(tool, arguments))

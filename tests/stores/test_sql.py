@@ -134,7 +134,11 @@ def test_a_saved_order_is_replaced_whole(store: SqlStore) -> None:
 def test_a_saved_customer_has_the_new_address_and_balances(store: SqlStore) -> None:
     before = store.customer("nils")
     assert before is not None
-    after = replace(before, address=small_shop().customers[1].address, payment_methods=(replace(GIFT, balance=Decimal("0.01")), CARD))
+    after = replace(
+        before,
+        address=small_shop().customers[1].address,
+        payment_methods=(replace(GIFT, balance=Decimal("0.01")), CARD),
+    )
     write(store, lambda unit: unit.save_customer(after))
     assert store.customer("nils") == after
     assert [one.id for one in store.customers_by_postcode("5003")] == ["nils"], "the order's address is still there"
@@ -162,14 +166,16 @@ def test_what_is_not_there_cannot_be_read_or_saved(store: SqlStore, action: Call
 def test_text_that_cannot_be_stored_is_refused_whole(store: SqlStore, line1: str) -> None:
     address = Address(line1, "", "x", "", "1", "y")
     with pytest.raises(StoreError, match="cannot hold"):
-        write(store, lambda unit: (unit.save_order(replace(unit.order("#W2"), address=address))))
+        write(store, lambda unit: unit.save_order(replace(unit.order("#W2"), address=address)))
     assert store.contents() == small_shop()
 
 
 @pytest.mark.parametrize("amount", [Decimal("NaN"), Decimal("Infinity"), Decimal(10) ** 30, 1.5])
 def test_money_out_of_range_is_refused(store: SqlStore, amount: Any) -> None:
     with pytest.raises(StoreError):
-        write(store, lambda unit: unit.save_order(replace(unit.order("#W2"), payments=(Payment("payment", amount, "m"),))))
+        write(
+            store, lambda unit: unit.save_order(replace(unit.order("#W2"), payments=(Payment("payment", amount, "m"),)))
+        )
     assert store.contents() == small_shop()
 
 

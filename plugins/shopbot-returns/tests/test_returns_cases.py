@@ -6,8 +6,8 @@ from collections.abc import Callable
 from datetime import datetime, timezone
 
 import pytest
-
 import shopbot_returns
+
 from shopbot.backends.scripted import ScriptedBackend
 from shopbot.checkpoint import Base, Manifest
 from shopbot.config import Config
@@ -38,6 +38,7 @@ def manifest(plugins: PluginManager) -> Manifest:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_a_case_passes_when_it_is_understood(
     case: Case, make_store: Callable[[], Store], plugins: PluginManager, manifest: Manifest

@@ -74,8 +74,8 @@ UNDERSTOOD = {
     ),
     "my mistake, that was from a different shop. forget it": "nevermind()",
     # exchange_items
-    "Could I trade the water bottle for the red glass one?": (
-        'exchange_items(item="water bottle", want="the red glass one")'
+    "Could I trade the water bottle for the red glass one with 750 ml?": (
+        'exchange_items(item="water bottle", want="the red glass one with 750 ml")'
     ),
     "hiking boots too tight, swap them for a size 8": 'exchange_items(item="hiking boots", want="a size 8")',
     (

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, Table, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from shopbot.errors import ConflictError, NotFoundError, StoreError
@@ -98,6 +98,12 @@ class SqlStore:
         with our_errors(self.url), engine.begin() as connection:
             yield connection
 
+    def _insert_new(self, connection: Connection, table: Table, values: Mapping[str, Any]) -> bool:
+        """Insert the row unless its key is there; waits for a transaction that is inserting the same key."""
+        statement = self._insert(table).values(values).on_conflict_do_nothing()
+        # the count of an INSERT is not kept unless asked for
+        return connection.execute(statement.execution_options(preserve_rowcount=True)).rowcount == 1
+
     def _customers(self, query: rows.Query, key: str) -> list[Customer]:
         if not is_storable(key):
             return []
@@ -163,8 +169,7 @@ class SqlStore:
         now = _now()
         with self._writing() as connection:
             # first of all: a second execution of the same call waits here, then finds the first one's row
-            entry = self._insert(writes).values(call_id=call_id, written_at=now, **asked)
-            if connection.execute(entry.on_conflict_do_nothing()).rowcount == 0:
+            if not self._insert_new(connection, writes, {"call_id": call_id, "written_at": now, **asked}):
                 return _replayed(connection, call_id, asked)
             result = _plain(action(_SqlUnit(connection)))
             connection.execute(update(writes).where(writes.c.call_id == call_id).values(result=result))
@@ -209,12 +214,11 @@ class SqlStore:
         # a conversation may lose its last turn in a power cut; a durable write that follows takes this one along
         with self._writing(is_durable=False) as connection:
             if version == 0:
-                new = self._insert(sessions).values(id=session_id, **values).on_conflict_do_nothing()
-                saved = connection.execute(new).rowcount
+                is_saved = self._insert_new(connection, sessions, {"id": session_id, **values})
             else:
                 is_mine = (sessions.c.id == session_id) & (sessions.c.version == version)
-                saved = connection.execute(update(sessions).where(is_mine).values(values)).rowcount
-        if saved == 0:
+                is_saved = connection.execute(update(sessions).where(is_mine).values(values)).rowcount == 1
+        if not is_saved:
             raise ConflictError("The conversation went on elsewhere.", remedy="Load it and try again.")
         return version + 1
 

@@ -23,11 +23,11 @@ from shopbot_faq.markdown import Passage
 from shopbot_faq.words import Term, common_stems, fold, known_words, stem, terms
 
 Array = npt.NDArray[np.float32]
-FEATURES = ("covered", "title", "ngram", "ngram_whole", "meaning", "words_whole")
+FEATURES = ("covered", "title", "ngram", "ngram_whole", "meaning")
 NONE_FEATURES = ("bias", "unknown")
 #: From ``run.py --fit``; one weight per name above.
-WEIGHTS = (2.74, 0.61, 3.14, 13.96, 2.4, 8.1)
-NONE_WEIGHTS = (8.45, 0.21)
+WEIGHTS = (2.48, 0.61, 2.76, 25.63, 2.66)
+NONE_WEIGHTS = (8.52, 0.32)
 #: An answer is given from this chance on that some passage answers the question; measured, see README.md.
 THRESHOLD = 0.48
 _CONCEPT_MATCH = 0.8
@@ -62,7 +62,6 @@ class PassageIndex:
         self._ngrams = TextIndex([face for _, face in faces])
         self._whole_ngrams = TextIndex([_whole(passage) for passage in self.passages])
         self._meanings = TextIndex([_meaning(terms(face)) for _, face in faces])
-        self._whole_words = TextIndex([_words(row) for row in whole])
 
     def idf(self, concept: str) -> float:
         return self._idf.get(concept, self._rare)
@@ -106,7 +105,6 @@ class PassageIndex:
             self._best(self._ngrams.scores(question)),
             self._whole_ngrams.scores(question),
             self._best(self._meanings.scores(_meaning(asked))),
-            self._whole_words.scores(_words(asked)),
         ]
         none = np.array([1.0, unknown / mass], dtype=np.float32)
         return np.stack(columns, axis=1), none
@@ -173,10 +171,6 @@ def _whole(passage: Passage) -> str:
 
 def _meaning(found: Sequence[Term]) -> str:
     return " ".join(term.concept for term in found)
-
-
-def _words(found: Sequence[Term]) -> str:
-    return " ".join(term.word for term in found)
 
 
 def _inverse_frequencies(rows: Sequence[Sequence[Term]]) -> dict[str, float]:
