@@ -74,6 +74,13 @@ def test_details_name_options_prices_address_and_method(clerk: Any) -> None:
         assert fact in text
 
 
+def test_details_name_the_method_that_pays_now(clerk: Any) -> None:
+    clerk.call("change_payment", order="#W1", payment="paypal_ada")
+    text = clerk.call("order_details", order="#W1").text
+    assert "Paid with your PayPal" in text
+    assert "visa" not in text
+
+
 def test_an_invoice_shows_all_money_that_moved(clerk: Any) -> None:
     clerk.call("change_items", order="#W1", item=["kettle-steel"], want=["kettle-glass"], payment="paypal_ada")
     text = clerk.call("invoice", order="#W1").text

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 import shopbot_returns
+import tomli
+from shopbot_returns.settings import Settings, read_settings
 
 from shopbot.errors import ConfigError
 
@@ -38,10 +42,17 @@ def test_a_wrong_table_is_named_before_any_customer_meets_it(table: dict[str, An
 
 
 def test_every_tool_has_enough_examples_and_marks_known_slots() -> None:
-    import re
-
     for tool in shopbot_returns.shopbot_register_tools({}):
         assert 8 <= len(tool.examples) <= 15, f"{tool.name} has {len(tool.examples)} examples"
         assert len(set(tool.examples)) == len(tool.examples)
         marked = {slot for example in tool.examples for slot in re.findall(r"\[(\w+):", example)}
         assert marked <= {parameter.name for parameter in tool.spoken}, f"{tool.name}: {marked}"
+
+
+def test_the_readme_shows_every_setting() -> None:
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    block = re.search(r"```toml\n(.*?)```", readme, re.DOTALL)
+    assert block is not None
+    table = tomli.loads(block[1])["plugins"]["returns"]
+    assert set(table) == set(Settings.model_fields), "the README and the settings differ"
+    read_settings(table)

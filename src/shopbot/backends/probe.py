@@ -26,7 +26,7 @@ _RECORD_LIMIT_BYTES = 1 << 12
 
 
 def checked_hash(path: Path) -> str | None:
-    """The SHA-256 that this very file was checked against, "" where it was probed; None where neither, or it changed."""
+    """The SHA-256 this very file was checked against, "" where it was probed; None where neither, or it changed."""
     try:
         with _record_path(path).open("rb") as file:
             record = json.loads(file.read(_RECORD_LIMIT_BYTES))

@@ -7,12 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from rapidfuzz import fuzz
-
 from shopbot import Answer
 from shopbot_faq.markdown import Passage
 from shopbot_faq.search import Hit, PassageIndex
-from shopbot_faq.words import fold, stop_words, terms
+from shopbot_faq.words import fold, terms
 
 MAX_ANSWERS = 2
 MAX_ANSWER_CHARS = 700
@@ -105,24 +103,16 @@ def excerpt(text: str, words: frozenset[str], limit: int = MAX_ANSWER_CHARS) -> 
 
 
 def names_place(passage: Passage, place: str) -> bool:
-    """Does the passage, or one of its owner's questions, name the place? Misspellings are forgiven."""
-    wanted = _place_words(place)
-    there = fold(" ".join((passage.title, passage.text, *passage.questions)))
-    return bool(wanted) and all(any(_is_same(word, other) for other in there) for word in wanted)
+    """Does the passage, or one of its questions, name exactly this place? Iceland is one letter from Ireland."""
+    wanted = " ".join(word for word in fold(place) if word != "the")
+    there = " ".join(fold(" ".join((passage.title, passage.text, *passage.questions))))
+    return bool(wanted) and f" {wanted} " in f" {there} "
 
 
 def place_note(place: str) -> str:
     """What to say before general words about shipping when no page names the place."""
     shown = " ".join("".join(char if char.isprintable() else " " for char in place).split())[:_MAX_PLACE_CHARS]
     return f'The shop\'s shipping pages do not name "{shown}". This is what they say in general:'
-
-
-def _place_words(place: str) -> list[str]:
-    return [word for word in fold(place) if word not in stop_words() and not word.isdigit()][:8]
-
-
-def _is_same(word: str, other: str) -> bool:
-    return word == other or (min(len(word), len(other)) >= 5 and fuzz.ratio(word, other) >= 86)
 
 
 def _distinct(hits: Sequence[Hit]) -> list[Hit]:

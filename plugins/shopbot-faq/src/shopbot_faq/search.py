@@ -29,7 +29,7 @@ NONE_FEATURES = ("bias", "unknown")
 WEIGHTS = (2.48, 0.61, 2.76, 25.63, 2.66)
 NONE_WEIGHTS = (8.52, 0.32)
 #: An answer is given from this chance on that some passage answers the question; measured, see README.md.
-THRESHOLD = 0.48
+THRESHOLD = 0.46
 _CONCEPT_MATCH = 0.8
 _COMMON_WEIGHT = 0.35
 _MAX_QUERY_WORDS = 80

@@ -30,7 +30,7 @@ def fold(text: str) -> list[str]:
 
 
 def stem(word: str) -> str:
-    """A crude stem: plural, -ing, -ed, a doubled last consonant and a final e go. Words with digits stay whole."""
+    """A crude stem: plural, -ly, -ing, -ed, a doubled last consonant and a final e go. Words with digits stay whole."""
     if len(word) < 4 or not word.isalpha():
         return word
     if word.endswith("ies") and len(word) > 4:
@@ -39,6 +39,8 @@ def stem(word: str) -> str:
         word = word[:-2]
     elif word.endswith("s") and not word.endswith(("ss", "us", "is")):
         word = word[:-1]
+    if word.endswith("ly") and len(word) > 5:
+        word = word[:-2]
     for suffix in ("ing", "ed"):
         if word.endswith(suffix) and len(word) - len(suffix) >= 3 and re.search(r"[aeiouy]", word[: -len(suffix)]):
             word = word[: -len(suffix)]

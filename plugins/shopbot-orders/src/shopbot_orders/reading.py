@@ -11,6 +11,7 @@ from shopbot.references.items import item_matches
 from shopbot.store import CANCELLED, DELIVERED, PROCESSED, Fulfillment, Order, OrderItem
 from shopbot.tools import Context, Slot, tool
 from shopbot.types import Answer
+from shopbot_orders.money import outstanding
 from shopbot_orders.settings import Settings
 from shopbot_orders.wording import day, listing, method_name, money, paid_through, status, things
 
@@ -126,13 +127,15 @@ def order_details(
 ) -> Answer:
     """What is in an order, with options and prices, its address and how it is paid."""
     del item
+    # a cancelled order has nothing outstanding: then the method it was paid with at first
+    methods = list(outstanding(order)) or ([order.paid_with] if order.paid_with else [])
     placed = f", placed {day(ctx, order.placed_on)}" if order.placed_on else ""
     lines = [
         f"Order {order.id} ({status(order)}{placed}):",
         *(f"- {piece}: {money(ctx, piece.price)}" for piece in order.items),
         f"Total: {money(ctx, order.total)}",
         f"Address: {order.address}",
-        f"Paid with {paid_through(ctx.me, order.paid_with)}" if order.paid_with else "",
+        f"Paid with {listing([paid_through(ctx.me, method_id) for method_id in methods])}" if methods else "",
     ]
     return Answer(
         "\n".join(line for line in lines if line),
@@ -140,7 +143,7 @@ def order_details(
             **_summary(order),
             "items": [_item_content(piece) for piece in order.items],
             "address": str(order.address),
-            "payment": order.paid_with,
+            "payments": methods,
         },
         (f"order:{order.id}", *(f"item:{piece.variant_id}" for piece in order.items)),
     )

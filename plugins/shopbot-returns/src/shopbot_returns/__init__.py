@@ -6,14 +6,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from shopbot.hookspecs import hookimpl
-from shopbot.tools import Tool
+from shopbot import Tool, hookimpl
 from shopbot_returns.progress import refund_status, return_status, returnable_items
 from shopbot_returns.requests import exchange_items, return_items
 from shopbot_returns.settings import read_settings
 
 if TYPE_CHECKING:
-    from shopbot.evals import Case
+    from shopbot import Case
 
 
 @hookimpl
@@ -26,6 +25,6 @@ def shopbot_register_tools(config: Mapping[str, Any]) -> list[Tool]:
 @hookimpl
 def shopbot_register_cases() -> Iterable[Case]:
     """The plugin's golden cases."""
-    from shopbot.evals import load_cases
+    from shopbot import load_cases
 
     return load_cases(Path(__file__).with_name("cases.toml"))

@@ -7,19 +7,9 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Annotated, Any
 
+from shopbot import Answer, Context, Exchange, Order, OrderItem, PaymentMethod, Return, Slot, Variant, tool
 from shopbot.errors import ConflictError
-from shopbot.store import (
-    EXCHANGE_REQUESTED,
-    RETURN_REQUESTED,
-    Exchange,
-    Order,
-    OrderItem,
-    PaymentMethod,
-    Return,
-    Variant,
-)
-from shopbot.tools import Context, Slot, tool
-from shopbot.types import Answer
+from shopbot.store import EXCHANGE_REQUESTED, RETURN_REQUESTED
 from shopbot_returns.rules import (
     may_exchange,
     may_exchange_order,

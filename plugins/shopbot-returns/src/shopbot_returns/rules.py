@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 
+from shopbot import Context, Customer, Order, OrderItem, PaymentMethod, Refusal, Return, Variant
 from shopbot.store import (
     CANCELLED,
     DELIVERED,
@@ -19,15 +20,7 @@ from shopbot.store import (
     PENDING_MODIFIED,
     PROCESSED,
     RETURN_REQUESTED,
-    Customer,
-    Order,
-    OrderItem,
-    PaymentMethod,
-    Return,
-    Variant,
 )
-from shopbot.tools import Context
-from shopbot.types import Refusal
 from shopbot_returns.settings import Settings, read_settings
 from shopbot_returns.wording import day, method_name, money, pieces
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 
-from shopbot.store import Customer, Order, OrderItem, PaymentMethod, Variant
+from shopbot import Customer, Order, OrderItem, PaymentMethod, Variant
 from shopbot_returns.settings import Settings
 
 
