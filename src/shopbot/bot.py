@@ -67,20 +67,19 @@ class Bot:
         self.manifest = manifest
         self.tools = plugins.tools()
         self._recorder = recorder
+        threshold = config.understanding.threshold
         self._engine = Engine(
             Shop(
                 store=store,
                 tools=self.tools,
                 tables={name: config.plugins.get(plugins.owner(name) or "", {}) for name in self.tools},
                 accept=config.identity.accept,
+                threshold=threshold if threshold >= 0 else manifest.threshold if manifest else 0.0,
                 today=today,
                 handoff_sentence=self._handoff_sentence,
             )
         )
         calibration = Calibration(**manifest.calibration) if manifest and manifest.calibration else Calibration()
-        self._threshold = config.understanding.threshold
-        if self._threshold < 0:
-            self._threshold = manifest.threshold if manifest else 0.0
         self._understanding = Understanding(
             backend, self.tools.values(), trained=manifest.tools if manifest else (), calibration=calibration
         )

@@ -20,7 +20,7 @@ from shopbot.identity import identify
 from shopbot.merging import Merged, merge
 from shopbot.references.items import item_matches
 from shopbot.references.orders import own_orders
-from shopbot.session import Frame, SessionState
+from shopbot.session import GUESS_SLOT, Frame, SessionState
 from shopbot.store import Customer, Store, Unit
 from shopbot.tools import Context, Tool
 from shopbot.types import Act, Answer, Awaiting, Handoff, Refusal, ToolCall
@@ -58,14 +58,14 @@ class PolicyChangedError(StoreError):
 class Shop:
     """What the engine works with: the store, the tools, each tool's plugin table, and the shop's own words.
 
-    ``save`` stores the session before a write, so that a crash between the yes and the commit can be told apart from
-    one after it.
+    ``threshold``: the confidence below which the bot asks whether it understood.
     """
 
     store: Store
     tools: Mapping[str, Tool]
     tables: Mapping[str, Mapping[str, Any]]
     accept: Sequence[str] = ("email", "name_postcode")
+    threshold: float = 0.0
     today: Callable[[], date] = date.today
     handoff_sentence: Callable[[SessionState, str, str], str | None] = lambda state, reason, summary: None
 
@@ -106,6 +106,9 @@ class Engine:
     ) -> None:
         """Merge the acts and advance. ``save`` is called before a write is begun."""
         was_awaiting = state.awaiting
+        if self._answers_guess(state, message, acts):
+            self._advance(state, message, out)
+            return
         acts = self._with_fallback(state, message, self._with_order(state, message, acts))
         frame = state.frame
         if frame is not None and self._is_confirmed(state, frame, message, acts):
@@ -120,6 +123,9 @@ class Engine:
             self.hand_off(state, merged.handoff_reason, message, out)
         if merged.is_lost:
             self._lost(state, message, out)
+        if was_awaiting is None and self._is_guess(state, acts):
+            self._guess(state, out)
+            return
         self._advance(state, message, out)
         if state.awaiting is None and state.frames == [] and not out.texts:
             out.say(phrases.ANYTHING_ELSE if was_awaiting else phrases.WHAT_CAN_I_DO)
@@ -148,6 +154,31 @@ class Engine:
             if tool.fallback is not None and tool.identity == "none" and tool.fallback(context):
                 return (Act(tool.name),)
         return acts
+
+    def _is_guess(self, state: SessionState, acts: Sequence[Act]) -> bool:
+        """Whether a task was begun on an understanding below the threshold."""
+        frame = state.frame
+        return frame is not None and frame.stage == "open" and all(act.confidence < self.shop.threshold for act in acts)
+
+    def _guess(self, state: SessionState, out: Outcome) -> None:
+        """Ask whether this is what the customer wants, before anything else is asked or looked up."""
+        frame = state.frames[0]
+        frame.stage = "guessed"
+        wish = self.shop.tools[frame.tool].description.splitlines()[0].rstrip(".")
+        out.say(phrases.GUESS.format(guess=wish[:1].lower() + wish[1:]))
+        state.awaiting = Awaiting("slot", frame.tool, GUESS_SLOT)
+
+    def _answers_guess(self, state: SessionState, message: str, acts: Sequence[Act]) -> bool:
+        """Take a yes to the guess; anything else drops it and is understood for itself."""
+        frame = state.frame
+        if frame is None or frame.stage != "guessed":
+            return False
+        state.awaiting = None
+        if is_yes(message) and any(act.name == "affirm" for act in acts):
+            frame.stage = "open"
+            return True
+        state.frames.clear()
+        return False
 
     def _is_confirmed(self, state: SessionState, frame: Frame, message: str, acts: Sequence[Act]) -> bool:
         """A yes that code can read, to the action read back, with no word that corrects it."""

@@ -12,7 +12,11 @@ from typing import Any, Literal
 
 from shopbot.types import Awaiting
 
-Stage = Literal["open", "confirming", "writing"]
+Stage = Literal["guessed", "open", "confirming", "writing"]
+
+
+#: ``Awaiting.slot`` while the bot asks whether it understood the wish at all.
+GUESS_SLOT = "intent"
 
 
 @dataclass(slots=True)
@@ -121,6 +125,6 @@ def prompt_state(state: SessionState) -> str:
         return f"after {state.last_tool}" if state.last_tool else "-"
     if awaiting.kind == "identity":
         return "ask identity"
-    if awaiting.kind == "confirmation":
+    if awaiting.kind == "confirmation" or awaiting.slot == GUESS_SLOT:
         return f"confirm {awaiting.tool}"
     return f"ask {awaiting.tool}.{awaiting.slot}"

@@ -117,26 +117,60 @@ def _call(command: list[str], folder: Path, who: dict[str, Any]) -> None:
             pytest.skip(f"PostgreSQL does not start here: {log.read().decode(errors='replace')[-400:]}")
 
 
-_DATABASES = itertools.count(1)
+_SCHEMAS = itertools.count(1)
+
+
+def _new_schema(folder: Path) -> str:
+    """The URL of an empty schema, which costs less than a database."""
+    import psycopg
+
+    name = f"shop_{next(_SCHEMAS)}"
+    with psycopg.connect(f"host={folder} user=shop dbname=postgres", autocommit=True) as connection:
+        connection.execute(f"CREATE SCHEMA {name}")
+    return f"postgresql://shop@/postgres?host={folder}&options=-csearch_path%3D{name}"
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of a database that holds nothing yet."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'new' / 'store.db'}"
-    import psycopg
-
-    folder = request.getfixturevalue("postgresql")
-    name = f"shop_{next(_DATABASES)}"
-    with psycopg.connect(f"host={folder} user=shop dbname=postgres", autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    return f"postgresql://shop@/{name}?host={folder}"
+def backend(request: pytest.FixtureRequest) -> str:
+    """The kind of database: a test that uses it runs on each."""
+    if request.param == "postgresql":
+        request.getfixturevalue("postgresql")
+    return str(request.param)
 
 
 @pytest.fixture
-def store(url: str) -> Iterator[SqlStore]:
+def url(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a database that holds nothing yet."""
+    if backend == "sqlite":
+        return f"sqlite:///{tmp_path / 'new' / 'store.db'}"
+    return _new_schema(request.getfixturevalue("postgresql"))
+
+
+@pytest.fixture(scope="session")
+def _filled_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small shop, made once; to be copied."""
+    path = tmp_path_factory.mktemp("shop") / "filled.db"
+    with closing(open_store(f"sqlite:///{path}")) as store:
+        store.fill(small_shop())
+    return path
+
+
+@pytest.fixture(scope="session")
+def _migrated_schema(postgresql: Path) -> str:
+    """A schema with the store's tables, made once; to be filled afresh."""
+    url = _new_schema(postgresql)
+    open_store(url).close()
+    return url
+
+
+@pytest.fixture
+def store(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqlStore]:
     """The small shop."""
-    with closing(open_store(url)) as opened:
-        opened.fill(small_shop())
+    if backend == "sqlite":
+        path = shutil.copyfile(request.getfixturevalue("_filled_file"), tmp_path / "store.db")
+        opened = open_store(f"sqlite:///{path}")
+    else:
+        opened = open_store(request.getfixturevalue("_migrated_schema"))
+        opened.fill(small_shop(), replace=True)
+    with closing(opened):
         yield opened

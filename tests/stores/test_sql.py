@@ -72,17 +72,17 @@ def test_a_postcode_is_that_of_the_customer_or_of_an_order(store: SqlStore, post
     assert [customer.id for customer in store.customers_by_postcode(postcode)] == ids
 
 
-@pytest.mark.parametrize("text", HOSTILE)
-def test_hostile_keys_find_nothing(store: SqlStore, text: str) -> None:
-    assert store.customer(text) is None
-    assert store.customer_by_email(text) is None
-    assert list(store.customers_by_postcode(text)) == []
-    assert store.order(text) is None
-    assert list(store.orders(text)) == []
-    assert store.product(text) is None
-    assert store.written(text) is None
-    assert store.load_session(text) is None
-    assert store.counts()["orders"] == 3
+def test_hostile_keys_find_nothing(store: SqlStore) -> None:
+    for text in HOSTILE:
+        assert store.customer(text) is None
+        assert store.customer_by_email(text) is None
+        assert list(store.customers_by_postcode(text)) == []
+        assert store.order(text) is None
+        assert list(store.orders(text)) == []
+        assert store.product(text) is None
+        assert store.written(text) is None
+        assert store.load_session(text) is None
+    assert store.contents() == small_shop()
 
 
 def test_records_are_read_in_few_statements(store: SqlStore) -> None:

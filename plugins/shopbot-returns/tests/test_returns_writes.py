@@ -191,6 +191,7 @@ def scorable_rows() -> list[dict[str, Any]]:
     return [row for row in rows if row["gold_replays"] and not row["underspecified"] and calls_of(row)]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not (SHARED / "toolcall_tau.jsonl").exists(), reason="../shared/data is not on this machine")
 def test_every_expected_return_and_exchange_leads_to_the_expected_records(tmp_path: Path) -> None:
     """All scorable rows. Rows that share an order are replayed on stores of their own."""
