@@ -29,7 +29,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--show", type=int, default=0, help="print so many mistakes")
     arguments = parser.parse_args()
-    backend, manifest = open_model(arguments.lora)
+    backend, _manifest = open_model(arguments.lora)
     manager = plugins()
     understanding = Understanding(backend, manager.tools().values(), trained=manager.tools())
     routing = _rows("intent_routing.jsonl", arguments)

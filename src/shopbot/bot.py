@@ -238,6 +238,8 @@ class Bot:
     def _understand(self, state: SessionState, text: str) -> tuple[tuple[Act, ...], dict[str, float]]:
         """Acts of the message: by code where a plain yes, no, pick or identity is all there is, else by the model."""
         awaiting = state.awaiting
+        if direct_answer(state, text):
+            return (Act("inform"),), {}
         if awaiting is not None and is_plain_yes(text):
             return (Act("affirm"),), {}
         if awaiting is not None and is_plain_no(text):
@@ -248,8 +250,6 @@ class Bot:
                 return (Act("inform", {"name": text}),), {}
         if _is_foreign_script(text):
             return (Act("other_language"),), {}
-        if direct_answer(state, text):
-            return (Act("inform"),), {}
         try:
             understood = self._understanding(text, prompt_state(state))
         except BackendError:

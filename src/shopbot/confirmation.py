@@ -52,12 +52,14 @@ _DROP = re.compile(
     r"(?: then| please| thanks| thank you| as it is| alone)*"
 )
 
+_POLITE = re.compile(r"\b(?:that|it) (?:would|will) be (?:great|fine|good|perfect|lovely|nice|awesome|ok)\b")
+
 
 def is_yes(message: str) -> bool:
     """Whether the message is a yes and nothing that could mean otherwise: no negation, condition, question or
     correction.
     """
-    text = fold(message)
+    text = _POLITE.sub("", fold(message))
     if not text or "?" in message or _NOT_YES.search(text):
         return False
     words = text.split()

@@ -6,6 +6,7 @@ slots, check the policy, read the action back, and, after a yes to exactly that,
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -52,6 +53,10 @@ class PolicyChangedError(StoreError):
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(refusal.text)
         self.refusal = refusal
+
+
+class ReadBackChangedError(StoreError):
+    """Inside the transaction the action would no longer be what was read back: a price changed, for instance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,9 +243,12 @@ class Engine:
             self._read(state, frame, tool, context, out)
             return True
         assert tool.confirm is not None
-        out.say(f"{tool.confirm(context, **values(frame, tool, context))} {phrases.CONFIRM}")
+        text = tool.confirm(context, **values(frame, tool, context))
+        out.say(f"{text} {phrases.CONFIRM}")
         frame.stage = "confirming"
-        frame.approved = _fingerprint(frame)
+        frame.approved = _fingerprint(frame, text)
+        if isinstance(frame.bound.get("order"), str):
+            state.focus = frame.bound["order"]  # so that "no, the other order" means another one
         state.awaiting = Awaiting("confirmation", tool.name)
         return False
 
@@ -263,7 +271,7 @@ class Engine:
         tool = self.shop.tools[frame.tool]
         customer = self._customer(state)
         state.awaiting = None
-        if customer is None or frame.approved != _fingerprint(frame):
+        if customer is None:
             frame.stage = "open"
             return
         context = self._context(state, tool, message, customer)
@@ -276,6 +284,9 @@ class Engine:
             refusal = tool.policy(inside, **arguments) if tool.policy else None
             if refusal is not None:
                 raise PolicyChangedError(refusal)
+            assert tool.confirm is not None
+            if frame.approved != _fingerprint(frame, tool.confirm(inside, **arguments)):
+                raise ReadBackChangedError("What was read back no longer holds.")
             answer = tool.function(inside, **arguments)
             return {"text": answer.text, "content": dict(answer.content), "shown": list(answer.shown)}
 
@@ -290,6 +301,9 @@ class Engine:
             )
         except PolicyChangedError as error:
             self._refuse(state, frame, error.refusal, out)
+        except ReadBackChangedError:
+            frame.stage = "open"
+            out.say(phrases.CHANGED_MEANWHILE)
         except Exception as error:
             _log.warning("write failed: %s", tool.name, exc_info=True)
             out.tool_calls.append(
@@ -402,6 +416,7 @@ class Engine:
         return f"Customer: {state.customer_id or 'not identified'}. Open tasks: {tasks}. Last messages: {said}"
 
 
-def _fingerprint(frame: Frame) -> str:
-    """What the customer said yes to: the tool and every bound argument."""
-    return repr((frame.tool, frame.call_id, sorted(frame.bound.items(), key=lambda pair: pair[0])))
+def _fingerprint(frame: Frame, text: str) -> str:
+    """What the customer said yes to: the tool, every bound argument, and the read-back with its amounts."""
+    said = repr((frame.tool, frame.call_id, sorted(frame.bound.items(), key=lambda pair: pair[0]), text))
+    return hashlib.sha256(said.encode()).hexdigest()

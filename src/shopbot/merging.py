@@ -147,6 +147,8 @@ def direct_answer(state: SessionState, message: str) -> bool:
     if frame is None or awaiting is None or awaiting.kind != "slot" or not state.choice_words:
         return False
     exact = [words for words in state.choice_words if fold(words) == fold(message)]
+    if len(state.choice_words) == 1 and is_plain_yes(message):
+        exact = state.choice_words
     if ordinal(message, len(state.choice_words)) is None and not exact:
         return False
     answer(state, frame, exact[0] if exact else message)

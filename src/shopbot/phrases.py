@@ -29,6 +29,7 @@ HANDED_OFF = "I've passed this to a human agent, who will get back to you (ticke
 QUEUED = "I'll get to the rest right after that."
 TOOL_FAILED = "Sorry, I couldn't look that up just now. Please try again in a moment."
 WRITE_FAILED = "Sorry, that didn't work, and nothing was changed. Please try again, or ask for a human agent."
+CHANGED_MEANWHILE = "Something changed in the meantime, so I read it back again."
 WENT_THROUGH = "We were interrupted, but what you confirmed did go through: {text}"
 DID_NOT_GO_THROUGH = "We were interrupted before what you confirmed was done; nothing was changed."
 EMPTY = "I didn't get any text. What can I do for you?"

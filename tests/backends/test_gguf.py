@@ -127,6 +127,12 @@ def test_close_leaves_another_backend_running(tiny_model: Path, tiny_lora: Path,
     second.close()
 
 
+def test_close_at_once(tiny_model: Path, shopbot_home: Path) -> None:
+    mark_checked(tiny_model)
+    for _ in range(10):  # an engine whose loop has not begun would never end
+        GgufBackend(BackendSettings(tiny_model, context=256, threads=1)).close()
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc/net/tcp")
 def test_engine_opens_no_port(backend: GgufBackend) -> None:
     inodes = {os.readlink(entry) for entry in Path("/proc/self/fd").iterdir() if entry.is_symlink()}

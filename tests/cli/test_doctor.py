@@ -31,6 +31,7 @@ def test_a_healthy_box(program: Any) -> None:
         "clock",
         "plugins",
         "store",
+        "transcripts",
         "model",
         "checkpoint",
         "port",
@@ -70,7 +71,7 @@ def test_a_wrong_configuration_does_not_stop_the_other_checks(program: Any) -> N
     assert not checks["configuration"]["is_ok"]
     assert "port" in checks["configuration"]["detail"]
     assert checks["python"]["is_ok"]
-    assert len(checks) == 13
+    assert len(checks) == 14
 
 
 @pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="this user may write everywhere")

@@ -81,6 +81,16 @@ def test_help_imports_no_command_and_nothing_heavy() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
+def test_help_does_not_load_a_plugin_that_adds_no_command(tmp_path: Path) -> None:
+    plugin(tmp_path, "idle", "print('loaded')\n")
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    shown = subprocess.run(
+        [*PROGRAM, "--help"], env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert shown.returncode == 0
+    assert "loaded" not in shown.stdout
+
+
 def test_unknown_commands_and_options_are_usage_errors() -> None:
     for arguments in (["nothing"], ["--nothing"], ["config", "nothing"], ["ask"], ["serve", "--port", "70000"]):
         result = CliRunner().invoke(main, arguments)
@@ -90,7 +100,7 @@ def test_unknown_commands_and_options_are_usage_errors() -> None:
 
 def test_a_plugins_commands_are_found_and_a_broken_plugin_is_named(tmp_path: Path) -> None:
     plugin(tmp_path, "good", "@hookimpl\ndef shopbot_register_commands(cli):\n    cli.command('greet')(greet)\n")
-    plugin(tmp_path, "bad", "raise RuntimeError('no licence')\n")
+    plugin(tmp_path, "bad", "raise RuntimeError('no licence')  # before shopbot_register_commands\n")
     plugin(tmp_path, "rude", "@hookimpl\ndef shopbot_register_commands(cli):\n    cli.command('serve')(greet)\n")
     environment = {**os.environ, "PYTHONPATH": str(tmp_path), "SHOPBOT_HOME": str(tmp_path)}
 

@@ -145,6 +145,10 @@ _VARIANTS = {
 _PRODUCT_OF = {variant: name for name, variants in _VARIANTS.items() for variant in variants}
 
 
+def _product_id(name: str) -> str:
+    return f"product-{name.replace(' ', '-')}"
+
+
 def shop_document() -> dict[str, Any]:
     """The small shop in the form that ``shopbot store import`` reads."""
     orders = [
@@ -168,9 +172,9 @@ def shop_document() -> dict[str, Any]:
     }
     return {
         "products": {
-            f"product-{name}": {
+            f"product-{name.replace(' ', '-')}": {
                 "name": name,
-                "product_id": f"product-{name}",
+                "product_id": f"product-{name.replace(' ', '-')}",
                 "variants": {
                     variant: {"item_id": variant, "options": options, "available": is_available, "price": price}
                     for variant, (options, price, is_available) in variants.items()
@@ -207,7 +211,7 @@ def _order(
     items = [
         {
             "name": _PRODUCT_OF[variant],
-            "product_id": f"product-{_PRODUCT_OF[variant]}",
+            "product_id": f"product-{_PRODUCT_OF[variant].replace(' ', '-')}",
             "item_id": variant,
             "price": _VARIANTS[_PRODUCT_OF[variant]][variant][1],
             "options": _VARIANTS[_PRODUCT_OF[variant]][variant][0],

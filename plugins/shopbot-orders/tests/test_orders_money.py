@@ -40,8 +40,8 @@ def net(clerk: Any, order_id: str, method_id: str | None = None) -> Decimal:
     )
 
 
-@given(sequence=st.lists(calls, min_size=1, max_size=10), is_lenient=st.booleans())
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(sequence=st.lists(calls, min_size=1, max_size=8), is_lenient=st.booleans())
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_money_is_conserved(
     make_clerk: Callable[..., Any], sequence: list[tuple[str, dict[str, Any]]], is_lenient: bool
 ) -> None:

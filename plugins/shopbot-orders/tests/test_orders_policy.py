@@ -182,7 +182,7 @@ def test_a_price_that_moved_since_the_read_back_needs_a_new_yes(clerk: Any) -> N
     from shopbot_orders.policy import may_change_items
 
     order = clerk.order("#W1")
-    white = clerk.store.product("product-Desk Lamp").variant("lamp-white")
+    white = clerk.store.product("product-Desk-Lamp").variant("lamp-white")
     older = replace(white, price=white.price - 5)
     refusal = may_change_items(clerk.context(), order, [order.items[0]], [older], clerk.customer.payment_methods[0])
     assert refusal is not None

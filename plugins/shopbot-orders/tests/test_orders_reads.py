@@ -111,7 +111,7 @@ def test_the_profile(clerk: Any) -> None:
     assert "Bob" not in text
 
 
-LAMP = "product-Desk Lamp"
+LAMP = "product-Desk-Lamp"
 
 
 @pytest.mark.parametrize(

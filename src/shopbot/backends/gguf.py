@@ -154,7 +154,7 @@ def start_engine(
     params.n_ctx, params.n_parallel = context * slots, slots
     params.n_gpu_layers = 0
     params.fit_params = params.ui = params.endpoint_slots = params.endpoint_props = False
-    params.warmup = not is_probe
+    params.warmup = False  # the first answer below does as much
     params.check_tensors = is_probe
     params.cache_ram_mib = 0
     params.n_threads_http = 1
@@ -170,7 +170,10 @@ def start_engine(
     params.hostnames = [socket_path if has_socket_files else "127.0.0.1"]
     params.port = 0
     try:
-        return xllamacpp.Server(params)
+        server = xllamacpp.Server(params)
+        # Asked to end before its loop has begun, the engine waits for ever; a first answer shows that the loop runs.
+        server.handle_completions({"prompt": "a", "n_predict": 1, "cache_prompt": False})
+        return server
     except Exception as error:  # the binding raises RuntimeError and ValueError, with no detail
         raise BackendError(f"The engine refuses {model}: {error}", remedy="Run 'shopbot model verify'.") from error
     finally:

@@ -17,7 +17,10 @@ _COMMANDS = {
     "completion": ("shopbot.cli.completion:completion", "Print the script that completes commands in your shell."),
     "config": ("shopbot.cli.config:config", "Show and write the configuration."),
     "doctor": ("shopbot.cli.doctor:doctor", "Check everything the bot needs and name the remedies."),
-    "eval": ("shopbot.cli.eval:eval_", "Play the golden cases and report how many pass."),
+    "eval": (
+        "shopbot.cli.eval:eval_",
+        "Play the plugins' golden cases on the configured checkpoint, each on a fresh demo store.",
+    ),
     "model": ("shopbot.cli.model:model", "List, pull, show and verify models."),
     "plugins": ("shopbot.cli.plugins:plugins", "List, write and check plugins."),
     "serve": ("shopbot.cli.serve:serve", "Serve the chat page and the HTTP API."),

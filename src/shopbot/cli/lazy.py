@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import sys
 import traceback
 from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
@@ -78,7 +81,8 @@ class RootGroup(click.Group):
 
             logs.configure(is_verbose=bool(ctx.params.get("verbose")))  # --help comes before the root command's own
             group = _PluginCommands(set(self._lazy) | set(self.commands))
-            manager = PluginManager.installed(is_strict=bool(ctx.params.get("strict_plugins")))
+            names = [entry.name for entry in metadata.entry_points(group="shopbot") if _may_add_commands(entry)]
+            manager = PluginManager.installed(is_strict=bool(ctx.params.get("strict_plugins")), only=names)
             manager.register_commands(group)
             self._plugin_commands = dict(group.commands)
         return self._plugin_commands
@@ -97,6 +101,18 @@ class _PluginCommands(click.Group):
             raise PluginError(f"There is a command '{wanted}' already.", remedy="Rename the plugin's command.")
         self._taken.add(wanted)
         super().add_command(cmd, name)
+
+
+def _may_add_commands(entry: metadata.EntryPoint) -> bool:
+    """False only where the plugin's module, read but not run, cannot have the hook: most have none and load slowly."""
+    if entry.attr or "." in entry.module:
+        return True
+    try:
+        spec = importlib.util.find_spec(entry.module)
+        source = Path(spec.origin).read_text(encoding="utf-8") if spec and spec.origin else ""
+    except (OSError, ValueError, ImportError):
+        return True
+    return not source or "shopbot_register_commands" in source or "import *" in source
 
 
 def exit_code(error: BaseException) -> int:

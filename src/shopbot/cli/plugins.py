@@ -6,8 +6,8 @@ from dataclasses import asdict
 
 import click
 
-from shopbot.cli import plugins_authoring
 from shopbot.cli.invocation import Invocation, json_option, pass_invocation, print_json, printable, say
+from shopbot.cli.plugins_authoring import check, new
 
 
 @click.group()
@@ -38,5 +38,5 @@ def list_(invocation: Invocation, as_json: bool) -> None:
                 click.echo(f"    {tool}")
 
 
-plugins.add_command(plugins_authoring.new)
-plugins.add_command(plugins_authoring.check)
+plugins.add_command(new)
+plugins.add_command(check)

@@ -50,7 +50,7 @@ def url_of(bound: socket.socket) -> str:
 
 
 class Server(uvicorn.Server):
-    """Serves ``app`` on a bound socket until ``should_exit`` is set; ``on_ready`` is called once it accepts connections."""
+    """Serves ``app`` on a bound socket until ``should_exit``; calls ``on_ready`` once it accepts connections."""
 
     def __init__(self, app: FastAPI, on_ready: Callable[[], None]) -> None:
         super().__init__(

@@ -17,7 +17,7 @@ MAX_ANSWER_CHARS = 700
 _MAX_SENTENCES = 8
 _MAX_PLACE_CHARS = 60
 #: A page is named as close from this score on.
-_CLOSE = 0.12
+_CLOSE = 0.05
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
 _ASKED = re.compile(
     r"(?:^|\b(?:and|also|plus|or)\s+)(?=(?:how|what|when|where|which|who|why|do|does|can|could|is|are|may|will)\b)",

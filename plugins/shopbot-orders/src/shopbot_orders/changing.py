@@ -24,14 +24,14 @@ from shopbot_orders.policy import (
 from shopbot_orders.wording import method_name, money, refund, things
 
 _MISTAKE = re.compile(
-    r"\b(mistaken?(?:ly)?|accident(?:al|ally)?|mis-?click\w*|in error|by error|oops|didn'?t mean to|not mean to|unintended|"
-    r"wrong (?:one|item|button|product)|ordered (?:it )?twice|bought (?:it )?twice|double order|duplicate)\b",
+    r"\b(mistaken?(?:ly)?|accident(?:al|ally)?|mis-?click\w*|in error|by error|oops|didn'?t mean to|not mean to|"
+    r"unintended|wrong (?:one|item|button|product)|(?:ordered|bought) (?:it )?twice|double order|duplicate)\b",
     re.IGNORECASE,
 )
 _NOT_NEEDED = re.compile(
-    r"\b(no longer|not? (?:more|need|use)|(?:don'?t|do not|doesn'?t|won'?t|not) (?:\w+ )?(?:need\w*|want)|changed my mind|"
-    r"unnecessary|not needed|isn'?t needed|any ?more|any longer|found (?:it|one) (?:\w+ )?(?:cheaper|elsewhere)|cheaper|"
-    r"already (?:have|got|bought))\b",
+    r"\b(no longer|not? (?:more|need|use)|(?:don'?t|do not|doesn'?t|won'?t|not) (?:\w+ )?(?:need\w*|want)|"
+    r"changed my mind|unnecessary|not needed|isn'?t needed|any ?more|any longer|"
+    r"found (?:it|one) (?:\w+ )?(?:cheaper|elsewhere)|cheaper|already (?:have|got|bought))\b",
     re.IGNORECASE,
 )
 

@@ -149,10 +149,10 @@ def _join(single: Sequence[tuple[str, Act]], rng: random.Random) -> Example:
     text, acts = parts[0][0], [parts[0][1]]
     for more, act in parts[1:]:
         joint = rng.choice(_JOINTS)
-        words = more.split(" ", 1)
-        is_protected = any(value.startswith(words[0].rstrip(":;,.!?")) for value in act.copied())
-        if joint[-1] == " " and words[0][1:].islower() and not is_protected:
-            more = more[0].lower() + more[1:]
+        lowered = more[0].lower() + more[1:]
+        is_word = more.split(" ", 1)[0][1:].islower()
+        if joint[-1] == " " and is_word and all(value in lowered for value in act.copied()):
+            more = lowered
         text = (text.rstrip(".") if joint[0] == "." else text.rstrip(".!")) + joint + more
         if act not in acts:
             acts.append(act)
