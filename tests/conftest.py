@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import gguf
@@ -10,6 +13,7 @@ import numpy as np
 import pytest
 
 from shopbot.models import DEFAULT_MODEL
+from shopbot.store import Store
 
 _CONTROL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<repo_name>"]
 _WIDTH, _HIDDEN, _HEADS = 64, 96, 2
@@ -55,6 +59,33 @@ def real_model() -> Path:
     if not path.is_file():
         pytest.skip(f"the real model is not at {path}: run 'shopbot model pull' or set SHOPBOT_TEST_MODEL")
     return path
+
+
+@contextmanager
+def nothing_written(store: Store) -> Iterator[None]:
+    """Assert that the block leaves every row of the shop and of the ledger as it is; sessions and tickets may come.
+
+    Compares the SQLite file's rows, which is ten times as fast as :func:`shopbot.testing.assert_nothing_changed`.
+    """
+    before = _rows(store)
+    yield
+    after = _rows(store)
+    changed = [table for table in before if before[table] != after[table]]
+    assert not changed, f"changed in the store: {changed}"
+
+
+def _rows(store: Store) -> dict[str, list[tuple[object, ...]]]:
+    file = store.url.database  # type: ignore[attr-defined]
+    with closing(sqlite3.connect(file)) as connection:
+        names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        kept = sorted(set(names) - {"sessions", "tickets"})
+        return {name: connection.execute(f"SELECT * FROM {name} ORDER BY rowid").fetchall() for name in kept}
+
+
+@pytest.fixture
+def unchanged() -> object:
+    """The context manager :func:`nothing_written`."""
+    return nothing_written
 
 
 def write_tiny_model(path: Path, *, architecture: str = "llama", has_tokenizer: bool = True) -> None:

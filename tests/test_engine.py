@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 import pytest
 import shopbot_orders
 import shopbot_returns
 
 from shopbot.store import CANCELLED, PENDING, PENDING_MODIFIED, RETURN_REQUESTED, Store
-from shopbot.testing import Conversation, assert_nothing_changed, assert_wrote
+from shopbot.testing import Conversation, assert_wrote
 
 Talk = Callable[..., Conversation]
+Unchanged = Callable[[Store], AbstractContextManager[None]]
 PLUGINS = {"orders": shopbot_orders, "returns": shopbot_returns}
 ADA, CHEN, BILAL = "ada@example.com", "chen.schmidt@example.com", "bilal.costa@example.com"
 #: Ada's orders: pending (lamp, pillow), delivered nine days ago (boots, bottle, backpack), on its way, too old.
@@ -92,10 +94,10 @@ def test_a_list_is_picked_from_by_number_without_the_model(talk_to: Talk) -> Non
         ("cancel #W7215662 instead", ['cancel_order(order="#W7215662")']),
     ],
 )
-def test_a_correction_is_read_back_anew(talk_to: Talk, message: str, acts: list[str]) -> None:
+def test_a_correction_is_read_back_anew(unchanged: Unchanged, talk_to: Talk, message: str, acts: list[str]) -> None:
     talk = talk_to(CHEN)
     talk.say("cancel #W4186801, a mistake", acts='cancel_order(order="#W4186801", reason="ordered by mistake")')
-    with assert_nothing_changed(talk.store):
+    with unchanged(talk.store):
         reply = talk.say(message, acts=acts)
     assert awaited(talk) == "confirmation"
     assert "#W7215662" in reply.text and "#W4186801" not in reply.text, reply.text
@@ -115,10 +117,10 @@ def test_the_other_order_is_the_one_that_was_not_read_back(talk_to: Talk) -> Non
 
 
 @pytest.mark.parametrize("message", ["no", "never mind", "forget it", "no thanks"])
-def test_a_task_is_dropped(talk_to: Talk, message: str) -> None:
+def test_a_task_is_dropped(unchanged: Unchanged, talk_to: Talk, message: str) -> None:
     talk = talk_to()
     talk.say("cancel my lamp", acts=CANCEL.replace(PENDING_ORDER, "my lamp"))
-    with assert_nothing_changed(talk.store):
+    with unchanged(talk.store):
         talk.say(message)
         assert awaited(talk) == "none"
         talk.say("yes", acts="affirm()")
@@ -199,10 +201,12 @@ def test_an_exchange_of_what_is_not_shipped_becomes_a_change(talk_to: Talk) -> N
         ),
     ],
 )
-def test_policy_comes_before_the_read_back(talk_to: Talk, message: str, acts: str, why: str) -> None:
+def test_policy_comes_before_the_read_back(
+    unchanged: Unchanged, talk_to: Talk, message: str, acts: str, why: str
+) -> None:
     talk = talk_to()
     message += " with visa"
-    with assert_nothing_changed(talk.store):
+    with unchanged(talk.store):
         reply = talk.say(message, acts=acts)
         assert awaited(talk) == "none", reply.text
         talk.say("yes", acts="affirm()")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
@@ -19,9 +21,10 @@ from shopbot.config import Config
 from shopbot.errors import BackendError, SessionError
 from shopbot.plugins import PluginManager
 from shopbot.store import Store
-from shopbot.testing import Conversation, assert_nothing_changed, find_customer
+from shopbot.testing import Conversation, find_customer
 
 Talk = Callable[..., Conversation]
+Unchanged = Callable[[Store], AbstractContextManager[None]]
 PLUGINS = {"orders": shopbot_orders, "returns": shopbot_returns}
 ADA = "ada@example.com"
 
@@ -68,10 +71,12 @@ def test_another_script_is_told_by_code(talk: Conversation, message: str) -> Non
     ("act", "part"),
     [("out_of_scope()", "can't help with that"), ("abuse()", "polite"), ("smalltalk()", "orders, returns")],
 )
-def test_talk_that_is_no_task_leaves_the_task_alone(talk: Conversation, act: str, part: str) -> None:
+def test_talk_that_is_no_task_leaves_the_task_alone(
+    unchanged: Unchanged, talk: Conversation, act: str, part: str
+) -> None:
     talk.say("cancel my last order", acts='cancel_order(order="my last order")')
     before = talk.session.view.awaiting
-    with assert_nothing_changed(talk.store):
+    with unchanged(talk.store):
         reply = talk.say("lorem ipsum dolor", acts=act)
     assert part in reply.text
     assert talk.session.view.awaiting == before
@@ -82,8 +87,8 @@ def test_no_text_is_told_so(talk: Conversation, message: str) -> None:
     assert "didn't get any text" in talk.say(message).text
 
 
-def test_a_huge_message_is_not_read(talk: Conversation) -> None:
-    with assert_nothing_changed(talk.store):
+def test_a_huge_message_is_not_read(unchanged: Unchanged, talk: Conversation) -> None:
+    with unchanged(talk.store):
         reply = talk.say("cancel my order " * 100_000)
     assert "too long" in reply.text and "2000" in reply.text
 
@@ -97,11 +102,11 @@ def test_control_characters_reach_nobody(shopbot_bot: Callable[..., Bot]) -> Non
     assert prompt.count("<|im_end|>") == 1, prompt
 
 
-def test_a_conversation_ends(shopbot_conversation: Talk) -> None:
+def test_a_conversation_ends(unchanged: Unchanged, shopbot_conversation: Talk) -> None:
     talk = shopbot_conversation(plugins=PLUGINS, customer=ADA, config={"session": {"max_turns": 2}})
     for _ in range(2):
         talk.say("hello", acts="smalltalk()")
-    with assert_nothing_changed(talk.store):
+    with unchanged(talk.store):
         assert "start a new one" in talk.say("cancel my order").text
 
 
@@ -139,10 +144,10 @@ def test_a_tool_that_fails_is_told_without_its_details(shopbot_conversation: Tal
     assert "secret detail" not in reply.text and "couldn't look that up" in reply.text
 
 
-def test_a_write_that_fails_leaves_nothing_behind(shopbot_conversation: Talk) -> None:
+def test_a_write_that_fails_leaves_nothing_behind(unchanged: Unchanged, shopbot_conversation: Talk) -> None:
     talk = shopbot_conversation(tools=[broken_tool, half_broken], customer=ADA)
     talk.say("half break", acts="half_broken()")
-    with assert_nothing_changed(talk.store):
+    with unchanged(talk.store):
         reply = talk.say("yes")
     assert "nothing was changed" in reply.text and "secret detail" not in reply.text
     assert talk.writes == [] and reply.awaiting is None
@@ -176,14 +181,14 @@ def test_a_hook_that_fails_does_not_stop_the_turn(demo_store: Store, caplog: pyt
     ]
 
 
-def test_a_model_that_fails_is_survived(shopbot_bot: Callable[..., Bot]) -> None:
+def test_a_model_that_fails_is_survived(unchanged: Unchanged, shopbot_bot: Callable[..., Bot]) -> None:
     def fail(prompt: str) -> str:
         raise BackendError("out of memory")
 
     bot = shopbot_bot(plugins=PLUGINS, script=fail)
     session = bot.session()
     bot.identify(session.id, find_customer(bot.store, ADA))
-    with assert_nothing_changed(bot.store):
+    with unchanged(bot.store):
         assert session.ask("cancel my order").text
         assert session.ask("где мой заказ?").handoff is not None, "what code understands works all the same"
 
@@ -192,28 +197,28 @@ WISHES = st.sampled_from(["cancel_order", "change_items", "return_items", "chang
 SLOTS = st.sampled_from(["order", "item", "want", "address", "payment", "reason"])
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+class Echo:
+    """A model that takes the whole message, letter by letter, for the words of one slot."""
+
+    wish, slot = "inform", "order"
+
+    def __call__(self, prompt: str) -> str:
+        return f"{self.wish}({self.slot}={json.dumps(customer_message(prompt), ensure_ascii=False)})"
+
+
+@pytest.fixture
+def echo(shopbot_bot: Callable[..., Bot]) -> tuple[Bot, Echo]:
+    model = Echo()
+    return shopbot_bot(plugins=PLUGINS, script=model), model
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.text(max_size=80), WISHES, SLOTS), min_size=1, max_size=3))
-def test_any_text_gets_an_answer_and_writes_nothing(
-    shopbot_bot: Callable[..., Bot], demo_store: Store, turns: list[tuple[str, str, str]]
-) -> None:
-    """Each message is an argument of a wish, letter by letter; no message in it is a yes to a read-back."""
-    bot = _bots.setdefault(id(demo_store), None) or shopbot_bot(plugins=PLUGINS, script=_echo)
-    _bots[id(demo_store)] = bot
+def test_any_text_gets_an_answer_and_writes_nothing(echo: tuple[Bot, Echo], turns: list[tuple[str, str, str]]) -> None:
+    bot, model = echo
     session = bot.session()
     bot.identify(session.id, find_customer(bot.store, ADA))
-    for message, wish, slot in turns:
-        _next[:] = [wish, slot]
+    for message, model.wish, model.slot in turns:
         reply = session.ask(message)
         assert reply.text
         assert not [call for call in reply.tool_calls if call.effect == "write"]
-
-
-_bots: dict[int, Any] = {}
-_next = ["inform", "order"]
-
-
-def _echo(prompt: str) -> str:
-    import json
-
-    return f"{_next[0]}({_next[1]}={json.dumps(customer_message(prompt), ensure_ascii=False)})"

@@ -26,7 +26,7 @@ from shopbot.references import (
     resolve_variant,
 )
 from shopbot.references.items import items_in
-from shopbot.references.payments import payment_choices, spoken_payment
+from shopbot.references.payments import names_payment, payment_choices, spoken_payment
 from shopbot.references.variants import has_wish
 from shopbot.references.words import digits
 from shopbot.session import Frame, SessionState
@@ -76,7 +76,7 @@ def values(frame: Frame, tool: Tool, context: Context) -> dict[str, Any]:
 
 def _bind_one(frame: Frame, parameter: Parameter, context: Context, state: SessionState, tool: Tool) -> Binding:
     if parameter.slot.source == "message":
-        frame.bound[parameter.name] = context.message
+        frame.bound[parameter.name] = frame.message or context.message
         return None
     words = frame.words.get(parameter.name, [])
     said = [phrase for phrase in words if phrase]
@@ -93,6 +93,8 @@ def _bind_one(frame: Frame, parameter: Parameter, context: Context, state: Sessi
     if not parameter.is_required and (isinstance(outcome, Unknown) or not said):
         frame.bound[parameter.name] = None
         return None
+    if parameter.kind == "payment" and isinstance(outcome, Unknown) and not names_payment(said[0]):
+        return _unsaid(frame, parameter, context, tool)
     if isinstance(outcome, Choose):
         question = outcome.question if said else (parameter.slot.ask or outcome.question)
         return Ask(parameter, question, outcome.choices, outcome.position)

@@ -26,7 +26,7 @@ from shopbot import phrases
 from shopbot.backends import BackendSettings, ModelBackend
 from shopbot.checkpoint import CheckpointStore, Manifest
 from shopbot.config import Config, home, load
-from shopbot.confirmation import is_plain_no, is_plain_yes
+from shopbot.confirmation import drops, is_plain_no, is_plain_yes
 from shopbot.engine import Engine, Outcome, Shop
 from shopbot.errors import BackendError, ConfigError, ConflictError, SessionError, TokenError
 from shopbot.identity import is_only_identity, read_token
@@ -242,7 +242,7 @@ class Bot:
             return (Act("inform"),), {}
         if awaiting is not None and is_plain_yes(text):
             return (Act("affirm"),), {}
-        if awaiting is not None and is_plain_no(text):
+        if awaiting is not None and (is_plain_no(text) or drops(text)):
             return (Act("deny"),), {}
         if awaiting is not None and awaiting.kind == "identity" and state.customer_id:
             customer = self.store.customer(state.customer_id)

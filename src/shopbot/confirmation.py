@@ -55,6 +55,19 @@ _DROP = re.compile(
 _POLITE = re.compile(r"\b(?:that|it) (?:would|will) be (?:great|fine|good|perfect|lovely|nice|awesome|ok)\b")
 
 
+_DROPS = re.compile(
+    r"\b(?:never ?mind|forget (?:it|this|that|about)|leave it(?: at that)?|drop it|scrap it|let it (?:be|go|ship|come)|"
+    r"(?:it )?stays? with me|not worth the trouble)\b|^(?:none|neither|nothing)\b"
+)
+_GOES_ON = re.compile(r"\b(?:but|instead|rather|change|swap|exchange|return|refund|cancel|make it|send)\b")
+
+
+def drops(message: str) -> bool:
+    """Whether a short message gives up what is under way and asks for nothing else."""
+    text = fold(message)
+    return len(text.split()) <= 14 and "?" not in message and bool(_DROPS.search(text)) and not _GOES_ON.search(text)
+
+
 def is_yes(message: str) -> bool:
     """Whether the message is a yes and nothing that could mean otherwise: no negation, condition, question or
     correction.

@@ -151,7 +151,11 @@ class Engine:
         return acts
 
     def _with_fallback(self, state: SessionState, message: str, acts: Sequence[Act]) -> Sequence[Act]:
-        """Where the model saw nothing that a shop could do, the tools that can tell better are asked."""
+        """Where the model saw nothing that a shop could do, the tools that can tell better are asked; beside other
+        wishes, such a tool must be sure that there was a question for it at all."""
+        wishes = [act for act in acts if act.name in self.shop.tools]
+        if len(wishes) > 1:
+            return [act for act in acts if act not in wishes or self._is_sure(state, message, act)]
         if state.awaiting is not None or any(act.name != "out_of_scope" for act in acts):
             return acts
         for tool in self.shop.tools.values():
@@ -159,6 +163,10 @@ class Engine:
             if tool.fallback is not None and tool.identity == "none" and tool.fallback(context):
                 return (Act(tool.name),)
         return acts
+
+    def _is_sure(self, state: SessionState, message: str, act: Act) -> bool:
+        tool = self.shop.tools[act.name]
+        return tool.fallback is None or tool.fallback(self._context(state, tool, act.said or message, None))
 
     def _is_guess(self, state: SessionState, acts: Sequence[Act]) -> bool:
         """Whether a task was begun on an understanding below the threshold."""
@@ -246,7 +254,7 @@ class Engine:
         text = tool.confirm(context, **values(frame, tool, context))
         out.say(f"{text} {phrases.CONFIRM}")
         frame.stage = "confirming"
-        frame.approved = _fingerprint(frame, text)
+        frame.approved, frame.read_back = _fingerprint(frame, text), text
         if isinstance(frame.bound.get("order"), str):
             state.focus = frame.bound["order"]  # so that "no, the other order" means another one
         state.awaiting = Awaiting("confirmation", tool.name)

@@ -325,16 +325,17 @@ def _compare_turn(turn: CaseTurn, reply: Reply) -> list[str]:
 
 
 def _differences(expected: Mapping[str, Any], found: Mapping[str, Any]) -> Iterable[str]:
-    """Where two snapshots differ, as short paths."""
+    """Where two snapshots differ, as short paths with the fields that differ."""
     return [
-        f"{table}.{key}: {_short(expected[table].get(key))} expected, {_short(found[table].get(key))} found"
+        f"{table}.{key}: {_difference(expected[table].get(key), found[table].get(key))}"
         for table in ("users", "orders")
         for key in sorted({*expected[table], *found[table]})
         if expected[table].get(key) != found[table].get(key)
     ]
 
 
-def _short(record: Any) -> str:
-    if not isinstance(record, Mapping):
-        return repr(record)
-    return repr({key: value for key, value in record.items() if key not in ("items", "address", "fulfillments")})[:300]
+def _difference(expected: Any, found: Any) -> str:
+    if isinstance(expected, Mapping) and isinstance(found, Mapping):
+        fields = [key for key in sorted({*expected, *found}) if expected.get(key) != found.get(key)]
+        expected, found = ({key: record.get(key) for key in fields} for record in (expected, found))
+    return f"{repr(expected)[:300]} expected, {repr(found)[:300]} found"

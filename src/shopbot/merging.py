@@ -17,6 +17,7 @@ from shopbot.types import Act
 _ALSO = re.compile(r"\b(also|too|as well|additionally|plus|another|add)\b")
 _INSTEAD = re.compile(r"\b(instead|actually|rather|changed my mind|on second thought)\b")
 _THANKS = re.compile(r"\b(thanks|thank you|thx|ty|cheers|appreciated?)\b")
+_NO_FIRST = re.compile(r"(?:no|nope|nah)\b")
 _BYE = re.compile(r"\b(bye|goodbye|see you|that s all|thats all|nothing else|have a (nice|good|great))\b")
 _HELLO = re.compile(r"\b(hi|hello|hey|good (morning|evening|afternoon)|greetings|howdy)\b")
 _BOT = re.compile(r"\b(bot|human|robot|ai|machine|real person|who are you|your name|what are you|what can you)\b")
@@ -37,6 +38,8 @@ def merge(state: SessionState, acts: Sequence[Act], message: str, tools: Mapping
     merged = Merged()
     fresh: list[Frame] = []
     corrects = any(act.name == "inform" or act.name in tools for act in acts)
+    if corrects and _declines(state, acts, message):
+        acts, corrects = (Act("deny"),), False
     for act in acts:
         if act.name in tools:
             _tool_act(state, act, message, tools, fresh)
@@ -52,10 +55,23 @@ def merge(state: SessionState, acts: Sequence[Act], message: str, tools: Mapping
     return merged
 
 
+def _declines(state: SessionState, acts: Sequence[Act], message: str) -> bool:
+    """ "no, she wants the belt": at a read-back, a no that brings nothing the read-back does not have already."""
+    frame, awaiting = state.frame, state.awaiting
+    if frame is None or awaiting is None or awaiting.kind != "confirmation" or not _NO_FIRST.match(fold(message)):
+        return False
+    known = fold(frame.read_back)
+    return all(
+        act.name in ("inform", "deny") and all(fold(words) in known for words in act.arguments.values()) for act in acts
+    )
+
+
 def _tool_act(state: SessionState, act: Act, message: str, tools: Mapping[str, Tool], fresh: list[Frame]) -> None:
     """A tool is wanted: more about the one in hand, more of one in this very message, or a new task."""
     tool = tools[act.name]
     same = next((frame for frame in reversed(fresh) if frame.tool == act.name), None)
+    if same is not None and not tool.spoken:
+        return  # it reads the whole message already
     if same is not None and _belongs(same, act, tool):
         _extend(same, act, tool)
         return
@@ -65,8 +81,16 @@ def _tool_act(state: SessionState, act: Act, message: str, tools: Mapping[str, T
         if not names_other:
             _update(frame, act, message)
             return
-    words: dict[str, list[str | None]] = {slot: [said] for slot, said in act.arguments.items()}
+    words: dict[str, list[str | None]] = {
+        slot: [said] for slot, said in act.arguments.items() if _is_plain(tool, slot, act.said or message)
+    }
     fresh.append(Frame(act.name, words, message=(act.said or message)[:2000]))
+
+
+def _is_plain(tool: Tool, slot: str, message: str) -> bool:
+    """A choice by meaning counts only where code can read it in the message too; else it is asked for."""
+    parameter = tool.parameter(slot)
+    return parameter is None or parameter.slot.infer is None or parameter.slot.infer(message) is not None
 
 
 def _belongs(frame: Frame, act: Act, tool: Tool) -> bool:
@@ -203,6 +227,8 @@ def _no_act(state: SessionState, message: str, merged: Merged) -> None:
     frame, awaiting = state.frame, state.awaiting
     if frame is not None and awaiting is not None and awaiting.kind == "slot":
         answer(state, frame, message)
+    elif frame is not None and awaiting is not None and awaiting.kind == "confirmation" and "want" in frame.words:
+        frame.say("want", message)
     elif awaiting is None or awaiting.kind != "identity":
         merged.is_lost = True
 

@@ -37,6 +37,7 @@ class Frame:
     tried: list[str] = field(default_factory=list)
     approved: str = ""
     message: str = ""
+    read_back: str = ""
 
     def say(self, slot: str, words: str) -> None:
         """Take the customer's words for a slot; what was bound before no longer holds."""

@@ -232,7 +232,7 @@ def _parameters(function: Callable[..., Answer]) -> tuple[Parameter, ...]:
         is_asked = parameter.default is inspect.Parameter.empty
         if not _NAME.match(name) or (name in RESERVED_SLOTS and is_asked):
             raise ToolDefinitionError(f"Tool '{function.__name__}': '{name}' cannot be a parameter's name.")
-        annotation, slot = hints.get(name), Slot()
+        annotation, slot = _without_none(hints.get(name)), Slot()
         if typing.get_origin(annotation) is Annotated:
             annotation, *extras = typing.get_args(annotation)
             slot = next((extra for extra in extras if isinstance(extra, Slot)), slot)
@@ -258,7 +258,5 @@ def _without_none(annotation: Any) -> Any:
     if typing.get_origin(annotation) in (Union, pytypes.UnionType):
         inner = [argument for argument in typing.get_args(annotation) if argument is not type(None)]
         if len(inner) == 1:
-            if typing.get_origin(inner[0]) is Annotated:
-                return typing.get_args(inner[0])[0]
             return inner[0]
     return annotation

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
@@ -18,7 +19,7 @@ from rapidfuzz import fuzz
 
 from shopbot import grammar
 from shopbot.backends import Completion, ModelBackend
-from shopbot.textindex import TextIndex
+from shopbot.textindex import TextIndex, fold
 from shopbot.tools import Tool
 from shopbot.types import Act
 
@@ -27,7 +28,13 @@ PROMPT_FORMAT = 1
 PROMPT_HEAD = "<|im_start|>shop acts\n"
 #: A word that the model copied with a slip is put right when it is this similar (0–100) to a stretch of the message.
 SNAP_SIMILARITY = 86.0
-_DEMONSTRATIONS = 4
+#: A message is about a tool without training if its nearest example is that near (cosine, 0–1) …
+NOVELTY_SIMILARITY = 0.4
+#: … and the other such tools with an example this share as near are candidates too.
+CANDIDATE_SHARE = 0.6
+MAX_CANDIDATES = 4
+_DEMONSTRATIONS = 6
+_MIN_DISTINCTIVE = 4
 _MIN_SEGMENT_WORDS = 3
 _SENTENCE_END = re.compile(r"(?<=[.;!?])\s+(?=[A-Z])")
 _BRACES = re.compile(r"\{[^}]*\}|\([^)]*\)")
@@ -134,18 +141,17 @@ class Understanding:
         *,
         trained: Iterable[str] = (),
         calibration: Calibration | None = None,
-        novelty_similarity: float = 0.45,
     ) -> None:
         self.backend = backend
         self.tools = {tool.name: tool for tool in tools}
         self._signatures = grammar.signatures(self.tools.values())
         self._grammar = grammar.build(self.tools.values())
         self._calibration = calibration or Calibration()
-        self._novelty_similarity = novelty_similarity
         self._novel = frozenset(self.tools) - frozenset(trained)
         examples = [(tool.name, example) for tool in self.tools.values() for example in tool.examples]
         self._examples = examples if self._novel else []
         self._index = TextIndex([plain_example(example) for _, example in self._examples])
+        self._distinctive = _distinctive(self._examples, self._novel)
 
     def __call__(self, message: str, state: str) -> Understood:
         """Understand ``message`` in the dialogue ``state`` (see :func:`shopbot.session.prompt_state`).
@@ -209,19 +215,24 @@ class Understanding:
         return self._calibration(logprob)
 
     def _novel_candidates(self, message: str) -> tuple[list[str], list[tuple[str, str]]]:
-        """Tools without training that the message resembles more than any trained one, and demonstrations for them."""
+        """The tools without training that the message may mean, best first, and demonstrations for them.
+
+        It means one if its nearest example is one of theirs and near, or if it has a word that only theirs have.
+        """
         if not self._novel or not message.strip():
             return [], []
         scores = self._index.scores(message)
-        order = scores.argsort()[::-1]
-        best_novel = next((row for row in order if self._examples[row][0] in self._novel), None)
-        if best_novel is None or scores[best_novel] < self._novelty_similarity:
+        order = [int(row) for row in scores.argsort()[::-1]]
+        rows = [row for row in order if self._examples[row][0] in self._novel and scores[row] > 0]
+        if not rows:
             return [], []
-        if self._examples[order[0]][0] not in self._novel:
+        is_nearest = rows[0] == order[0] and scores[rows[0]] >= NOVELTY_SIMILARITY
+        if not is_nearest and self._distinctive.isdisjoint(words(message)):
             return [], []
-        name = self._examples[best_novel][0]
-        nearest = [self._examples[row] for row in order if self._examples[row][0] == name][:_DEMONSTRATIONS]
-        return [name], [demonstration(tool, example) for tool, example in reversed(nearest)]
+        near = [row for row in rows if scores[row] >= CANDIDATE_SHARE * scores[rows[0]]]
+        names = list(dict.fromkeys(self._examples[row][0] for row in near))[:MAX_CANDIDATES]
+        shown = [row for row in rows if self._examples[row][0] in names][:_DEMONSTRATIONS]
+        return names, [demonstration(*self._examples[row]) for row in reversed(shown)]
 
     def _prefer(self, candidates: Sequence[str], acts: Sequence[Act], message: str) -> list[Act]:
         """Where the examples decided, the model only fills arguments: its choice of name does not count."""
@@ -230,6 +241,21 @@ class Understanding:
             return [chosen]
         similarity = float(max(self._index.scores(message)))
         return [Act(candidates[0], {}, similarity)]
+
+
+def _distinctive(examples: Sequence[tuple[str, str]], novel: frozenset[str]) -> frozenset[str]:
+    """Words that at least two examples of a novel tool have, and no example of the trained ones."""
+    common = {word for name, example in examples if name not in novel for word in words(plain_example(example))}
+    counts: Counter[tuple[str, str]] = Counter()
+    for name, example in examples:
+        if name in novel:
+            counts.update((name, word) for word in words(plain_example(example)))
+    return frozenset(word for (_, word), count in counts.items() if count >= 2 and word not in common)
+
+
+def words(text: str) -> set[str]:
+    """The longer words of a text, folded, without a plural s."""
+    return {word.removesuffix("s") for word in fold(text).split() if len(word) >= _MIN_DISTINCTIVE}
 
 
 def plain_example(example: str) -> str:

@@ -40,6 +40,10 @@ _NICKNAMES = {
     "philly": "philadelphia",
     "vegas": "las vegas",
 }
+_GENERIC = frozenset(
+    "a an the my of one some something order orders purchase purchases parcel package delivery thing things stuff "
+    "item items product products old current existing online with from you i bought ordered made have".split()
+)
 #: More choices than this are not listed; the newest are.
 MAX_CHOICES = 6
 
@@ -65,6 +69,8 @@ def resolve_order(
     """
     if not orders:
         return Unknown("You have no orders with us yet.")
+    if words and not item_words and _is_generic(words):
+        words = None
     named = _by_identifier(orders, words or "")
     if named is not None:
         return named
@@ -98,6 +104,11 @@ def own_orders(orders: Sequence[Order], message: str) -> list[str]:
     """The stretches of the message that are the full number of one of ``orders``."""
     known = {digits(order.id) for order in orders}
     return list(dict.fromkeys(number for number in identifiers(message) if digits(number) in known))
+
+
+def _is_generic(words: str) -> bool:
+    """ "my purchases", "one of my orders", "my old order": an order, but not which."""
+    return all(word in _GENERIC for word in fold(words).split())
 
 
 def label(order: Order) -> str:

@@ -60,6 +60,15 @@ def resolve_payment(customer: Customer, words: str, order: Order | None = None) 
     return Choose("Which one?", tuple(Choice(_label(method), method.id) for method in fitting))
 
 
+def names_payment(words: str) -> bool:
+    """Whether the words could be about a payment method at all; a model may take a colour for one."""
+    text = fold(words)
+    cues = [cue for kind in _KINDS.values() for cue in kind]
+    return bool(digits(words)) or any(
+        cue in text for cue in (*cues, "original", "account", "bank", "cash", "method", "pay")
+    )
+
+
 def spoken_payment(message: str) -> str | None:
     """The method that a message tells to use, where it says so plainly: an id, four last digits, "to my gift card"."""
     match = _ID.search(message) or _ENDING.search(message) or _USED.search(message)

@@ -81,6 +81,8 @@ def ordinal(words: str, count: int) -> int | None:
     if len(rest) != 1 or not count:
         return None
     word = rest[0]
+    if word == "last" and re.search(r"\b(my|order|purchase)", fold(words)):
+        return None  # the latest there is, not the last in the list
     if word in ("last", "latter", "bottom"):
         return count - 1
     place = _ORDINALS.get(word) or _NUMBERS.get(word) or (int(word) if word.isdecimal() and len(word) < 3 else 0)

@@ -31,7 +31,7 @@ _MISTAKE = re.compile(
 _NOT_NEEDED = re.compile(
     r"\b(no longer|not? (?:more|need|use)|(?:don'?t|do not|doesn'?t|won'?t|not) (?:\w+ )?(?:need\w*|want)|"
     r"changed my mind|unnecessary|not needed|isn'?t needed|any ?more|any longer|"
-    r"found (?:it|one) (?:\w+ )?(?:cheaper|elsewhere)|cheaper|already (?:have|got|bought))\b",
+    r"already (?:have|got|bought))\b",
     re.IGNORECASE,
 )
 

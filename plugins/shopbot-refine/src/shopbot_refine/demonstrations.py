@@ -1,4 +1,5 @@
-"""Examples of tools that do not exist, shown by demonstrations: how the model learns to fill a tool it was never trained on.
+"""Examples of tools that do not exist, shown by demonstrations: how the model learns to fill a tool it was never
+trained on.
 
 A real example is taken, its tool and arguments are renamed at random, and some other examples of the same tool, renamed
 alike, stand before it in the prompt. The names are new every time, so they can only be copied from the demonstrations.
@@ -14,8 +15,8 @@ from shopbot_refine.acts import Act, parse_act
 from shopbot_refine.dataset import Example
 
 _VERBS = (
-    "check show get list find book plan reserve redeem add remove set start stop pause resume send share report request "
-    "renew extend transfer measure compare suggest schedule register claim apply track view open update switch"
+    "check show get list find book plan reserve redeem add remove set start stop pause resume send share report "
+    "request renew extend transfer measure compare suggest schedule register claim apply track view open update switch"
 ).split()
 _NOUNS = (
     "points slot visit table ticket coupon badge repair service loan lesson class seat sample box plan bundle quote "

@@ -265,6 +265,14 @@ def address(rng: Random) -> str:
     return "{" + ", ".join(f"'{key}': '{value}'" for key, value in pairs.items()) + "}"
 
 
+def address_ref(rng: Random) -> str:
+    """An address by what it belongs to: "my office", "the address of my december order"."""
+    if rng.random() < 0.6:
+        return rng.choice(WORDS["address_refs"])
+    order = rng.choice(["my last order", "my other order", f"my {item(rng)} order", f"the order with the {noun(rng)}"])
+    return f"{rng.choice(['the address of', 'same address as', 'the same address as', 'the address from'])} {order}"
+
+
 def _us_address(rng: Random) -> str:
     city, state = rng.choice(WORDS["us_cities"]).split("|")
     suite = rng.choice(
@@ -323,7 +331,7 @@ PLACEHOLDERS: dict[str, Callable[[Random], str]] = {
     "want_np": want_np,
     "payment": payment,
     "address": address,
-    "address_ref": lambda rng: rng.choice(WORDS["address_refs"]),
+    "address_ref": address_ref,
     "email": email,
     "name": name,
     "postcode": postcode,

@@ -118,7 +118,7 @@ class _Run:
         self.shared = _shared_length([*self.rows, *self.eval_rows])
         if settings.init_lora:
             self._start_from(settings.init_lora)
-        self.optimizer = torch.optim.AdamW(self.parameters, lr=settings.lr, weight_decay=0.0)
+        self.optimizer = torch.optim.AdamW(self.parameters, lr=settings.lr, weight_decay=0.0, fused=True)
         self.state = _State()
         self.steps_per_epoch = len(self._plan(0))
         self.steps = settings.max_steps or max(1, round(settings.epochs * self.steps_per_epoch))

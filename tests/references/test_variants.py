@@ -1,0 +1,127 @@
+"""Which option of a product the customer wishes for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from shopbot.references import Choose, Found, Unknown, resolve_variant
+from shopbot.references.variants import has_wish, matching_variants, wished_options
+
+#: Ada's lamp: color black, power USB, brightness low. Her pillow: mustard, 40 cm. Her boots: brown, 6, waterproof.
+LAMP, PILLOW, BOOTS = ("#W4382745", 0), ("#W4382745", 1), ("#W5947477", 0)
+
+
+def resolve(ada: Any, thing: tuple[str, int], words: str) -> Any:
+    item = ada.order(thing[0]).items[thing[1]]
+    return resolve_variant(ada.products[item.name], words, item)
+
+
+@pytest.mark.parametrize(
+    ("thing", "words", "expected"),
+    [
+        (LAMP, "brighter", "black USB high"),
+        (LAMP, "high brightness", "black USB high"),
+        (LAMP, "the brightest", "black USB high"),
+        (LAMP, "mains power", "black mains low"),
+        (LAMP, "the cheapest that is available", "white USB medium"),
+        (LAMP, "the most expensive one", "white battery high"),
+        (LAMP, "the cheapest blue one", "blue mains low"),
+        (LAMP, "blue, battery powered, medium", "blue battery medium"),
+        (LAMP, "{'color': 'blue', 'power': 'mains', 'brightness': 'low'}", "blue mains low"),
+        (LAMP, "color: 'white', power: 'battery', brightness: 'high'", "white battery high"),
+        (LAMP, "8256679441", "blue battery high"),
+        (LAMP, "blue instead of black, USB, high", "blue USB high"),
+        (PILLOW, "a bigger one", "mustard 50 cm"),
+        (PILLOW, "teal", "teal 40 cm"),
+        (PILLOW, "TEAL please", "teal 40 cm"),
+        (PILLOW, "mustrd 50cm", "mustard 50 cm"),
+        (PILLOW, "grey", "gray 40 cm"),
+        (PILLOW, "the same one", "mustard 40 cm"),
+        (PILLOW, "rose 50 cm", "rose 50 cm"),
+        (BOOTS, "size 8", "brown 8 yes"),
+        (BOOTS, "size 10, black", "black 10 yes"),
+        (BOOTS, "black, size 9, not waterproof", "black 9 no"),
+    ],
+)
+def test_a_wish_is_understood(ada: Any, thing: tuple[str, int], words: str, expected: str) -> None:
+    outcome = resolve(ada, thing, words)
+    assert isinstance(outcome, Found), outcome
+    assert " ".join(outcome.value.options.values()) == expected
+    assert outcome.value.available
+
+
+@pytest.mark.parametrize(
+    ("thing", "words", "first"),
+    [
+        (LAMP, "the blue lamp", "color blue"),
+        (LAMP, "something else", "color black"),
+        (LAMP, "6185753974", ""),
+        (LAMP, "blue, mains, high", "color blue"),
+        (PILLOW, "a smaller one", ""),
+        (PILLOW, "purple", ""),
+        (BOOTS, "under 115", "color black, size 7"),
+    ],
+)
+def test_what_is_left_open_is_asked(ada: Any, thing: tuple[str, int], words: str, first: str) -> None:
+    outcome = resolve(ada, thing, words)
+    assert isinstance(outcome, Choose), outcome
+    assert outcome.choices[0].label.startswith(first), outcome.choices
+    for choice in outcome.choices:
+        picked = resolve(ada, thing, choice.words)
+        assert isinstance(picked, Found) and picked.value.id == choice.words, "a choice resolves to itself"
+
+
+def test_nothing_is_available(ada: Any) -> None:
+    from dataclasses import replace
+
+    product = ada.products["Desk Lamp"]
+    sold_out = replace(product, variants=tuple(replace(variant, available=False) for variant in product.variants))
+    for words in ("", "blue", "the cheapest", "a brighter one", "the same one", product.variants[0].id):
+        assert isinstance(resolve_variant(sold_out, words, ada.order(LAMP[0]).items[0]), Unknown), words
+
+
+def test_without_an_item_everything_must_be_said(ada: Any) -> None:
+    product = ada.products["Throw Pillow"]
+    assert isinstance(resolve_variant(product, "teal"), Choose)
+    found = resolve_variant(product, "teal, 50 cm")
+    assert isinstance(found, Found) and found.value.id == "6861458349"
+
+
+def test_wishes_in_a_whole_message(ada: Any) -> None:
+    product, item = ada.products["Throw Pillow"], ada.order(PILLOW[0]).items[PILLOW[1]]
+    assert has_wish(product, "can I have the pillow in teal?", item)
+    assert has_wish(product, "give me the cheapest", item)
+    assert not has_wish(product, "I want to change the mustard pillow", item)
+    assert wished_options(product, "rose and 50 cm", {}) == {"color": "rose", "size": "50 cm"}
+    assert {variant.options["size"] for variant in matching_variants(product, "rose")} == {"40 cm", "50 cm"}
+    assert all(variant.price <= 16 for variant in matching_variants(product, "under 16"))
+
+
+WORDS = st.one_of(
+    st.text(max_size=60),
+    st.lists(
+        st.sampled_from(
+            "a bigger smaller cheapest blue black size 10 40cm not instead of most least under 1e9 "
+            "{'color': 'x'} color: 'blue' same 99999999999 5TB first".split()
+        )
+    ).map(" ".join),
+)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(WORDS, st.sampled_from([LAMP, PILLOW, BOOTS]), st.booleans())
+def test_only_what_the_product_has(ada: Any, words: str, thing: tuple[str, int], has_item: bool) -> None:
+    item = ada.order(thing[0]).items[thing[1]]
+    product = ada.products[item.name]
+    outcome = resolve_variant(product, words, item if has_item else None)
+    if isinstance(outcome, Found):
+        assert outcome.value in product.variants and outcome.value.available
+    if isinstance(outcome, Choose):
+        assert outcome.choices
+        assert {choice.words for choice in outcome.choices} <= {variant.id for variant in product.variants}
+    has_wish(product, words, item)
+    assert all(variant in product.variants for variant in matching_variants(product, words))
