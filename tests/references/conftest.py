@@ -1,13 +1,14 @@
-"""Ada's own records, and things to say about them."""
+"""Customers' own records, read once: resolvers change nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
 
-from shopbot.store import Customer, Order, Product, Store
+from shopbot.evals import demo_stores
+from shopbot.store import Customer, Order, Product
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,18 +23,22 @@ class Records:
         return next(order for order in self.orders if order.id == order_id)
 
 
-@pytest.fixture
-def records_of(demo_store: Store) -> object:
-    def find(email: str) -> Records:
-        customer = demo_store.customer_by_email(email)
-        assert customer is not None
-        products: Sequence[Product] = demo_store.products()
-        return Records(customer, tuple(demo_store.orders(customer.id)), {product.name: product for product in products})
+@pytest.fixture(scope="session")
+def records_of() -> Iterator[Callable[[str], Records]]:
+    """The records of the customer with an e-mail address."""
+    with demo_stores() as make:
+        store = make()
 
-    return find
+        def find(email: str) -> Records:
+            customer = store.customer_by_email(email)
+            assert customer is not None, email
+            products = {product.name: product for product in store.products()}
+            return Records(customer, tuple(store.orders(customer.id)), products)
+
+        yield find
 
 
-@pytest.fixture
-def ada(records_of: object) -> Records:
+@pytest.fixture(scope="session")
+def ada(records_of: Callable[[str], Records]) -> Records:
     """Orders, oldest first: #W9358693, #W5947477, #W4471333, #W4382745."""
-    return records_of("ada@example.com")  # type: ignore[operator,no-any-return]
+    return records_of("ada@example.com")

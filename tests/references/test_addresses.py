@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shopbot.references import Choose, Found, Unknown, parse_address, resolve_address
@@ -83,7 +83,7 @@ def test_somebody_elses_order_gives_no_address(ada: Any) -> None:
     assert isinstance(resolve_address(ada.customer, ada.orders, "where #W4186801 goes"), Unknown)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None)
 @given(
     st.one_of(
         st.text(max_size=80),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shopbot.references import Choose, Found, Unknown, resolve_items
@@ -92,7 +92,7 @@ WORDS = st.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None)
 @given(st.lists(WORDS, max_size=3))
 def test_only_what_is_in_the_order(ada: Any, words: list[str]) -> None:
     order = ada.order(DELIVERED)

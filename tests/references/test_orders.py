@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shopbot.references import Choose, Found, Outcome, Unknown, resolve_order
@@ -148,7 +148,7 @@ WORDS = st.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None)
 @given(WORDS, st.lists(WORDS, max_size=2), st.sampled_from([None, SHIPPED, "#W4186801"]))
 def test_only_their_own_whatever_they_say(ada: Any, words: str, items: list[str], focus: str | None) -> None:
     outcome = resolve_order(ada.orders, words, item_words=items, shown=[PENDING, "#W4186801"], focus=focus, today=TODAY)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shopbot.references import Choose, Found, Unknown, resolve_payment
@@ -88,7 +88,7 @@ def test_a_method_that_a_message_tells_to_use(message: str, words: str | None) -
     assert spoken_payment(message) == words
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None)
 @given(
     st.one_of(
         st.text(max_size=60), st.lists(st.sampled_from("my gift card visa 4242 original 1 one _".split())).map(" ".join)

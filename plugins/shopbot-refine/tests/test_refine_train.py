@@ -371,15 +371,15 @@ def test_the_real_model_learns_and_the_engine_agrees(real_base: Path, tmp_path: 
     from shopbot.understand import render_prompt
 
     pool, _ = split_seed(rows_per_template=1)
-    examples = [example for example in pool if example.state == "-" and len(example.acts) == 1][::12][:240]
-    settings = TrainSettings(max_steps=30, token_budget=1024, eval_every=10, save_every=30)
+    examples = [example for example in pool if example.state == "-" and len(example.acts) == 1][::12][:220]
+    settings = TrainSettings(max_steps=30, token_budget=768, eval_every=15, save_every=30)
     given = {"eval_examples": examples[200:], "base": real_base, "settings": settings, "render": render_prompt}
     report = train(examples[:200], output=tmp_path, **given)
     losses = [loss for _, loss in report.eval_losses]
     assert losses[-1] < losses[0] < 3, report
-    prompts = [render_prompt(example.state, example.text) for example in examples[:20]]
+    prompts = [render_prompt(example.state, example.text) for example in examples[:10]]
     torch_answers = ask_torch(real_base, tmp_path / "lora.gguf", prompts, heads=9, kv_heads=3)
     engine_answers = ask_engine(real_base, tmp_path / "lora.gguf", prompts)
     same = sum(a == b for a, b in zip(torch_answers, engine_answers, strict=True))
     # A barely trained model is often undecided, and the engine's quantised products then tip it the other way.
-    assert same >= 14, list(zip(torch_answers, engine_answers, strict=True))
+    assert same >= 7, list(zip(torch_answers, engine_answers, strict=True))

@@ -61,10 +61,10 @@ def _phrase(order: Order, phrase: str, taken: list[OrderItem], position: int) ->
 
 def _one(order: Order, phrase: str, left: Sequence[OrderItem], position: int) -> Outcome:
     number = digits(phrase)
-    if len(number) >= 6:
-        by_id = [item for item in left if number in (item.variant_id, item.product_id)]
-        if by_id:
-            return Found(by_id[:1])
+    named_ids = {phrase.strip(), *([number] if len(number) >= 6 else [])}
+    by_id = [item for item in left if named_ids & {item.variant_id, item.product_id}]
+    if by_id:
+        return Found(by_id[:1])
     scored = [(name_score(phrase, item.name), option_hits(phrase, item.options), item) for item in left]
     named = [(score, hits, item) for score, hits, item in scored if score >= _NAMED]
     if not named:

@@ -120,6 +120,9 @@ def label(order: Order) -> str:
 
 def _by_identifier(orders: Sequence[Order], words: str) -> Outcome | None:
     """By number. A number that is none of this customer's orders is not found, whoever else's it may be."""
+    whole = next((order for order in orders if order.id.casefold() == words.strip().casefold()), None)
+    if whole is not None:
+        return Found((whole,))
     ends = _ENDS.search(fold(words))
     if ends:
         ending = tuple(order for order in orders if digits(order.id).endswith(ends[1]))

@@ -37,6 +37,9 @@ _USED = re.compile(
 def resolve_payment(customer: Customer, words: str, order: Order | None = None) -> Outcome:
     """Which of the customer's own methods is meant; "original" is the one that paid ``order``."""
     methods = customer.payment_methods
+    exact = customer.payment_method(words.strip())
+    if exact is not None:
+        return Found(exact)
     text, number = fold(words), digits(words)
     if len(number) >= 4:
         by_number = [method for method in methods if number in (digits(method.id), method.last_four)]

@@ -13,9 +13,9 @@ from shopbot.store import Product
 def resolve_product(products: Sequence[Product], words: str) -> Outcome:
     """The product type that the words name."""
     number = digits(words)
-    if len(number) >= 6:
+    for named in (words.strip(), *([number] if len(number) >= 6 else [])):
         for product in products:
-            if product.id == number or product.variant(number):
+            if product.id == named or product.variant(named):
                 return Found(product)
     scored = sorted(((name_score(words, product.name), product) for product in products), key=lambda pair: -pair[0])
     best = scored[0][0] if scored else 0.0

@@ -56,7 +56,8 @@ def resolve_variant(product: Product, words: str, item: OrderItem | None = None,
     What the words do not mention stays as it is in ``item``, except under "cheapest" and the like, where it is free.
     """
     number = digits(words)
-    if len(number) >= 6 and (chosen := product.variant(number)) is not None:
+    chosen = product.variant(words.strip()) or (product.variant(number) if len(number) >= 6 else None)
+    if chosen is not None:
         return Found(chosen) if chosen.available else _gone(product, chosen, item, position)
     current = dict(item.options) if item else {}
     wished = wished_options(product, words, current)

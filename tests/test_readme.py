@@ -1,0 +1,126 @@
+"""README.md is run: its console blocks give what they say, its commands and targets exist."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+_MONTHS = "January|February|March|April|May|June|July|August|September|October|November|December"
+_DATE = re.compile(rf"\b(?:{_MONTHS}) \d{{1,2}}(?:, \d{{4}})?\b|\b\d{{4}}-\d{{2}}-\d{{2}}\b")
+
+
+def blocks(language: str) -> list[str]:
+    """The fenced blocks of one language, in order."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
+
+
+def steps() -> Iterator[tuple[str, str]]:
+    """(command, the output printed beneath it) of every console block."""
+    for block in blocks("console"):
+        command, output = "", []
+        for line in block.splitlines():
+            if line.startswith("$ "):
+                if command:
+                    yield command, "\n".join(output)
+                command, output = line[2:], []
+            else:
+                output.append(line)
+        if command:
+            yield command, "\n".join(output)
+
+
+def normal(text: str) -> str:
+    """Without what changes from day to day: dates, and white space at line ends."""
+    return "\n".join(line.rstrip() for line in _DATE.sub("DATE", text).strip().splitlines())
+
+
+def shell(command: str, environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run a line as a reader would, with the ``shopbot`` of this interpreter."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{environ.get('PATH', '')}"
+    return subprocess.run(
+        ["sh", "-c", command],
+        env={**environ, "PATH": path, "NO_COLOR": "1", "COLUMNS": "120", "PYTHONIOENCODING": "utf-8"},
+        cwd=environ["SHOPBOT_HOME"],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=300,
+    )
+
+
+@pytest.fixture
+def first_start(tmp_path: Path, real_model: Path) -> dict[str, str]:
+    """The environment of somebody who has just installed shopbot; the model is here, so no network is needed."""
+    home = tmp_path / "home"
+    (home / "models").mkdir(parents=True)
+    for file in real_model.parent.glob(f"{real_model.name}*"):
+        (home / "models" / file.name).symlink_to(file)
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("SHOPBOT_")}
+    return {**kept, "SHOPBOT_HOME": str(home), "SHOPBOT_OFFLINE": "1"}
+
+
+@pytest.mark.model
+@pytest.mark.slow
+def test_the_console_blocks_are_true(first_start: dict[str, str]) -> None:
+    played = list(steps())
+    assert played, "README.md has no console block to run"
+    for command, expected in played:
+        result = shell(command, first_start)
+        assert result.returncode == 0, f"$ {command}\n{result.stderr}"
+        assert normal(result.stdout) == normal(expected), f"$ {command}\n{result.stderr}"
+
+
+def test_there_is_something_to_run() -> None:
+    assert blocks("console"), "README.md has no console block"
+    strangers = [command for command, _ in steps() if "shopbot" not in command]
+    assert not strangers, f"these lines run no shopbot: {strangers}"
+
+
+def commands() -> list[str]:
+    """Every ``shopbot …`` of the sh blocks, cut where its arguments begin."""
+    found = []
+    for block in blocks("sh"):
+        for line in block.splitlines():
+            words = shlex.split(line, comments=True)
+            if words[:1] == ["shopbot"]:
+                found.append(" ".join(words[1:]))
+    return sorted(set(found))
+
+
+@pytest.mark.parametrize("line", commands())
+def test_each_command_parses(line: str) -> None:
+    """Read by the command line's own parser: command and options must exist. Nothing runs."""
+    import click
+
+    from shopbot.cli import main
+
+    words = shlex.split(line)
+    command: click.Command = main
+    context = click.Context(main, info_name="shopbot")
+    while isinstance(command, click.Group) and words:
+        name, found, words = command.resolve_command(context, words)
+        assert found is not None, f"there is no '{name}' in 'shopbot {line}'"
+        command, context = found, click.Context(found, info_name=name, parent=context)
+    command.make_parser(context).parse_args(words)
+    assert command.get_help(context)
+
+
+@pytest.mark.parametrize("target", sorted(set(re.findall(r"\bmake ([a-z]+)\b(?=`|\s+#|\s*$)", README, re.MULTILINE))))
+def test_each_target_exists(target: str) -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert re.search(rf"^{target}:", makefile, re.MULTILINE), f"the Makefile has no target '{target}'"
+
+
+def test_links_lead_somewhere() -> None:
+    targets = re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", README)
+    dead = [target for target in targets if not (ROOT / target).exists()]
+    assert not dead, f"README.md links to what is not there: {dead}"
