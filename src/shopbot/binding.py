@@ -25,8 +25,9 @@ from shopbot.references import (
     resolve_product,
     resolve_variant,
 )
-from shopbot.references.items import items_in
+from shopbot.references.items import items_in, items_named
 from shopbot.references.payments import names_payment, payment_choices, spoken_payment
+from shopbot.references.products import products_named
 from shopbot.references.variants import has_wish
 from shopbot.references.words import digits
 from shopbot.session import Frame, SessionState
@@ -160,7 +161,10 @@ def _resolve(frame: Frame, parameter: Parameter, context: Context, state: Sessio
         case "variants":
             return _resolve_variants(frame, words, context)
         case "product":
-            return resolve_product(context.store.products(), phrase)
+            products = context.store.products()
+            outcome = resolve_product(products, phrase)
+            named = products_named(products, frame.message) if isinstance(outcome, Unknown) else []
+            return Found(named[0]) if len(named) == 1 else outcome
         case "payment":
             order_id = frame.bound.get("order")
             return resolve_payment(context.me, phrase, context.store.order(order_id) if order_id else None)
@@ -188,8 +192,9 @@ def _resolve_order(frame: Frame, parameter: Parameter, context: Context, state: 
     named = [*frame.words.get(parameter.name, []), *frame.words.get("number", [])]
     phrase = next((text for text in named if text), None)
     parsed = _decimal(amount) if amount else None
-    return resolve_order(
-        context.store.orders(context.me.id),
+    orders = context.store.orders(context.me.id)
+    outcome = resolve_order(
+        orders,
         phrase,
         item_words=item_words,
         eligible=(lambda order: only(context, order) is None) if only else (lambda order: True),
@@ -199,6 +204,11 @@ def _resolve_order(frame: Frame, parameter: Parameter, context: Context, state: 
         amount=parsed.value if isinstance(parsed, Found) else None,
         question=parameter.slot.ask or "Which order do you mean?",
     )
+    if isinstance(outcome, Choose) and not phrase and not item_words:
+        offered = {choice.words for choice in outcome.choices}
+        likely = [order for order in orders if order.id in offered and items_named(order, frame.message)]
+        return Found(tuple(likely)) if len(likely) == 1 else outcome
+    return outcome
 
 
 def _resolve_variants(frame: Frame, words: list[str | None], context: Context) -> Outcome:

@@ -143,7 +143,7 @@ def _inform(state: SessionState, act: Act, message: str, tools: Mapping[str, Too
     tool = tools[frame.tool]
     awaited = state.awaiting.slot if state.awaiting and state.awaiting.kind == "slot" else None
     for slot, words in facts.items():
-        target = slot if tool.parameter(slot) else awaited
+        target = slot if tool.parameter(slot) else awaited if awaited not in facts else None
         if target == awaited and awaited is not None:
             answer(state, frame, words)
         elif target == "item" and _ALSO.search(fold(message)) and frame.words.get("item"):

@@ -61,7 +61,7 @@ class Source:
             return _parse_address(text)
         if not text or text.startswith(("pypi:", "hf:")) or "://" in text or "\0" in text:
             raise _unknown(text)
-        path = Path(text).expanduser().absolute()
+        path = Path(os.path.expanduser(text)).absolute()  # leaves "~nobody" as it is, where Path raises
         return cls("file", str(path), "", _file_name(path.name, text))
 
     def __str__(self) -> str:

@@ -145,7 +145,7 @@ UNDERSTOOD = {
     "what's the state of the return of #W8281853?": 'return_status(order="#W8281853")',
     "is there any progress on that cutting board I returned": "return_status()",
     "Give me an update on my returns": "return_status()",
-    "how is my return doing?": "return_status()",
+    "any progress on the return I sent?": "return_status()",
     "and how far along is the exchange of #W4363995": 'return_status(order="#W4363995")',
     "Did the camera I returned make it to your warehouse?": "return_status()",
     "ben.varga@example.com": 'inform(email="ben.varga@example.com")',

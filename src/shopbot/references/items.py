@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 from shopbot.references.names import name_score, option_hits
 from shopbot.references.outcome import Choice, Choose, Found, Outcome, Unknown
-from shopbot.references.words import digits, is_everything, join, nouns, ordinal, parts
+from shopbot.references.words import digits, is_everything, join, ordinal, parts
 from shopbot.store import Order, OrderItem
 from shopbot.textindex import fold
 
 _NAMED = 0.6
+_NAMED_OUTRIGHT = 0.7
 _PLURAL_CUES = ("both", "all", "every", "each", "two", "three")
 
 
@@ -29,12 +30,16 @@ def resolve_items(order: Order, words: Sequence[str]) -> Outcome:
 
 
 def items_in(order: Order, message: str) -> tuple[OrderItem, ...] | None:
-    """The one item of the order that a whole message names in full, or the only item there is; else None."""
+    """The one item of the order that a whole message names, or the only item there is; else None."""
     if len(order.items) == 1:
         return order.items
-    text = f" {' '.join(nouns(message))} "
-    named = [item for item in order.items if f" {' '.join(nouns(item.name))} " in text]
+    named = items_named(order, message)
     return (named[0],) if len(named) == 1 else None
+
+
+def items_named(order: Order, message: str) -> list[OrderItem]:
+    """The items whose product a whole message names, by its full name or its head noun."""
+    return [item for item in order.items if name_score(message, item.name) >= _NAMED_OUTRIGHT]
 
 
 def item_matches(order: Order, phrase: str) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from shopbot.references.names import name_score
 from shopbot.references.outcome import Choice, Choose, Found, Outcome, Unknown
-from shopbot.references.words import digits
+from shopbot.references.words import digits, nouns
 from shopbot.store import Product
 
 
@@ -25,3 +25,9 @@ def resolve_product(products: Sequence[Product], words: str) -> Outcome:
     if len(top) == 1:
         return Found(top[0])
     return Choose("Which product do you mean?", tuple(Choice(product.name, product.id) for product in top[:8]))
+
+
+def products_named(products: Sequence[Product], message: str) -> list[Product]:
+    """The products whose full name stands in a whole message."""
+    text = f" {' '.join(nouns(message))} "
+    return [product for product in products if f" {' '.join(nouns(product.name))} " in text]

@@ -51,12 +51,16 @@ def load_seed(rows_per_template: int = 3, seed: int = 0) -> list[Example]:
 def split_seed(
     *, eval_share: float = 0.03, rows_per_template: int = 3, seed: int = 0
 ) -> tuple[list[Example], list[Example]]:
-    """(train, eval), divided before expansion, so that no template is on both sides."""
+    """(train, eval), divided before expansion, so that no template is on both sides, and no text, whatever its state."""
     templates = load_templates()
-    random.Random(f"split:{seed}").shuffle(templates)  # noqa: S311 - reproducible, not secret
-    cut = round(len(templates) * eval_share)
-    held_out = expand(templates[:cut], rows_per_template=1, seed=seed)
-    return expand(templates[cut:], rows_per_template=rows_per_template, seed=seed), held_out
+    texts = list(dict.fromkeys(template.text.lower() for template in templates))
+    random.Random(f"split:{seed}").shuffle(texts)  # noqa: S311 - reproducible, not secret
+    held = set(texts[: round(len(texts) * eval_share)])
+    held_out = [template for template in templates if template.text.lower() in held]
+    train = [template for template in templates if template.text.lower() not in held]
+    return expand(train, rows_per_template=rows_per_template, seed=seed), expand(
+        held_out, rows_per_template=1, seed=seed
+    )
 
 
 def expand(templates: Sequence[Example], *, rows_per_template: int, seed: int) -> list[Example]:
