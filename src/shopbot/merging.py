@@ -72,6 +72,8 @@ def _tool_act(state: SessionState, act: Act, message: str, tools: Mapping[str, T
     same = next((frame for frame in reversed(fresh) if frame.tool == act.name), None)
     if same is not None and not tool.spoken:
         return  # it reads the whole message already
+    if same is None and fresh and _is_sibling(tools[fresh[-1].tool], act, tool):
+        same = fresh[-1]
     if same is not None and _belongs(same, act, tool):
         _extend(same, act, tool)
         return
@@ -85,6 +87,14 @@ def _tool_act(state: SessionState, act: Act, message: str, tools: Mapping[str, T
         slot: [said] for slot, said in act.arguments.items() if _is_plain(tool, slot, act.said or message)
     }
     fresh.append(Frame(act.name, words, message=(act.said or message)[:2000]))
+
+
+def _is_sibling(before: Tool, act: Act, tool: Tool) -> bool:
+    """Whether an act without an order goes on with the call before it: exchanging and changing items take the same
+    slots, and which of them an order allows is for the policy to say, not for the model."""
+    slots = [(parameter.name, parameter.kind) for parameter in tool.spoken]
+    has_items = any(kind == "items" for _, kind in slots)
+    return has_items and "order" not in act.arguments and slots == [(one.name, one.kind) for one in before.spoken]
 
 
 def _is_plain(tool: Tool, slot: str, message: str) -> bool:

@@ -67,7 +67,7 @@ def names_payment(words: str) -> bool:
     """Whether the words could be about a payment method at all; a model may take a colour for one."""
     text = fold(words)
     cues = [cue for kind in _KINDS.values() for cue in kind]
-    return bool(digits(words)) or any(
+    return len(digits(words)) >= 4 or any(
         cue in text for cue in (*cues, "original", "account", "bank", "cash", "method", "pay")
     )
 
