@@ -51,7 +51,7 @@ def load_seed(rows_per_template: int = 3, seed: int = 0) -> list[Example]:
 def split_seed(
     *, eval_share: float = 0.03, rows_per_template: int = 3, seed: int = 0
 ) -> tuple[list[Example], list[Example]]:
-    """(train, eval), divided before expansion, so that no template is on both sides, and no text, whatever its state."""
+    """(train, eval), divided before expansion: no template, and no text whatever its state, is on both sides."""
     templates = load_templates()
     texts = list(dict.fromkeys(template.text.lower() for template in templates))
     random.Random(f"split:{seed}").shuffle(texts)  # noqa: S311 - reproducible, not secret
