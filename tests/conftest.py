@@ -12,11 +12,13 @@ import gguf
 import numpy as np
 import pytest
 
-from shopbot.models import DEFAULT_MODEL
+from shopbot.models import DEFAULT_MODEL, models_folder
 from shopbot.store import Store
 
 _CONTROL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<repo_name>"]
 _WIDTH, _HIDDEN, _HEADS = 64, 96, 2
+# Asked for now, before any fixture gives its test a home of its own.
+_REAL_MODEL = Path(os.environ.get("SHOPBOT_TEST_MODEL") or models_folder() / DEFAULT_MODEL.name)
 
 
 @pytest.fixture
@@ -46,19 +48,9 @@ def tiny_lora(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def real_model() -> Path:
     """The default base model; skips where this box does not have it."""
-    home = os.environ.get("SHOPBOT_HOME")
-    named = os.environ.get("SHOPBOT_TEST_MODEL")
-    if named:
-        path = Path(named)
-    elif home:
-        path = Path(home) / "models" / DEFAULT_MODEL.name
-    else:
-        from shopbot.models import models_folder
-
-        path = models_folder() / DEFAULT_MODEL.name
-    if not path.is_file():
-        pytest.skip(f"the real model is not at {path}: run 'shopbot model pull' or set SHOPBOT_TEST_MODEL")
-    return path
+    if not _REAL_MODEL.is_file():
+        pytest.skip(f"the real model is not at {_REAL_MODEL}: run 'shopbot model pull' or set SHOPBOT_TEST_MODEL")
+    return _REAL_MODEL
 
 
 @contextmanager

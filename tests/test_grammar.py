@@ -22,11 +22,24 @@ def test_every_tool_and_dialogue_act_is_a_choice() -> None:
     assert all(name in root for name in ("points", "affirm", "out-of-scope", "inform")), root
 
 
-def test_arguments_come_in_order_and_are_optional() -> None:
+def test_arguments_are_optional_and_come_in_any_order() -> None:
     rules = {line.partition(" ::=")[0]: line for line in grammar.build([points]).splitlines()}
-    assert "points-0 | points-1" in rules["points"]
-    assert "points-1" in rules["points-0"]
-    assert "points-0" not in rules["points-1"].partition("::=")[2]
+    assert '"card="' in rules["points-argument"] and '"since="' in rules["points-argument"]
+    assert rules["points"] == 'points ::= "points(" (points-argument (", " points-argument){0,1})? ")"'
+
+
+def test_of_an_argument_that_is_given_twice_the_first_counts() -> None:
+    assert dict(grammar.parse('points(card="1", card="2")')[0].arguments) == {"card": "1"}
+
+
+def test_facts_for_an_open_task_are_those_that_it_takes() -> None:
+    @tool(effect="read", examples=["open on Monday?", "opening hours"])
+    def opening(ctx: Context, day: str | None = None) -> Answer:
+        """Opening hours."""
+        return Answer(day or "")
+
+    assert set(grammar.signatures([points, opening])["inform"]) == {"card", "since", "day", "email", "name", "postcode"}
+    assert set(grammar.signatures([points, opening], opening)["inform"]) == {"day", "email", "name", "postcode"}
 
 
 @given(

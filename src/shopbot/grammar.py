@@ -1,8 +1,8 @@
 """Acts as text: the GBNF grammar that a model is held to, and the parser that reads what it wrote.
 
 One act a line, in Python call form: ``cancel_order(order="#W42", reason="no longer needed")``. Arguments are
-optional, in the tool's order; free text is any quoted string, a choice is one of its strings. A tool or argument that
-is not enabled cannot be produced.
+optional, in any order; free text is any quoted string, a choice is one of its strings. A tool or argument that is not
+enabled cannot be produced, and while a task is open, facts can only be given for what it takes.
 """
 
 from __future__ import annotations
@@ -33,29 +33,30 @@ class RawAct:
     name_end: int
 
 
-def signatures(tools: Iterable[Tool]) -> dict[str, dict[str, tuple[str, ...]]]:
-    """Act name → argument → its choices (empty: free text), for the enabled tools and all dialogue acts."""
-    found: dict[str, dict[str, tuple[str, ...]]] = {}
-    informable: dict[str, tuple[str, ...]] = {}
+def signatures(tools: Iterable[Tool], open_task: Tool | None = None) -> dict[str, dict[str, tuple[str, ...]]]:
+    """Act name → argument → its choices (empty: free text), for the enabled tools and all dialogue acts.
+
+    ``open_task``: the tool that asked or read back; then ``inform`` takes its slots only, else those of all tools.
+    """
+    tools = list(tools)
+    found = {tool.name: _slots([tool]) for tool in tools}
+    informable = _slots([open_task] if open_task else tools) | dict.fromkeys(RESERVED_SLOTS, ())
+    return found | {name: informable if name == "inform" else {} for name in DIALOGUE_ACTS}
+
+
+def _slots(tools: Iterable[Tool]) -> dict[str, tuple[str, ...]]:
+    slots: dict[str, tuple[str, ...]] = {}
     for tool in tools:
-        found[tool.name] = {parameter.name: parameter.choices for parameter in tool.spoken}
         for parameter in tool.spoken:
-            merged = (*informable.get(parameter.name, ()), *parameter.choices)
-            informable[parameter.name] = tuple(dict.fromkeys(merged))
-    informable |= dict.fromkeys(RESERVED_SLOTS, ())
-    for name in DIALOGUE_ACTS:
-        found[name] = informable if name == "inform" else {}
-    return found
+            slots[parameter.name] = tuple(dict.fromkeys((*slots.get(parameter.name, ()), *parameter.choices)))
+    return slots
 
 
-def build(tools: Iterable[Tool]) -> str:
-    """The GBNF grammar of the enabled tools and the dialogue acts."""
-    rules: list[str] = []
-    names: list[str] = []
-    for name, arguments in signatures(tools).items():
-        names.append(_rule(name))
-        rules += _act_rules(name, arguments)
-    head = [f'root ::= act ("\\n" act){{0,{MAX_ACTS - 1}}}', f"act ::= {' | '.join(names)}"]
+def build(tools: Iterable[Tool], open_task: Tool | None = None) -> str:
+    """The GBNF grammar of the enabled tools and the dialogue acts; ``open_task`` as in :func:`signatures`."""
+    acts = signatures(tools, open_task)
+    rules = [rule for name, arguments in acts.items() for rule in _act_rules(name, arguments)]
+    head = [f'root ::= act ("\\n" act){{0,{MAX_ACTS - 1}}}', f"act ::= {' | '.join(map(_rule, acts))}"]
     return "\n".join([*head, *rules, _STRING]) + "\n"
 
 
@@ -63,25 +64,25 @@ def parse(text: str) -> list[RawAct]:
     """Read acts; anything that is not one is skipped, for the engine may have been cut in the middle."""
     acts = []
     for match in _ACT.finditer(text):
-        arguments = {key: _unquote(value) for key, value in _ARGUMENT.findall(match[2])}
+        arguments: dict[str, str] = {}
+        for key, value in _ARGUMENT.findall(match[2]):
+            arguments.setdefault(key, _unquote(value))
         acts.append(RawAct(match[1], arguments, match.start(1), match.end(1) + 1))
     return acts[:MAX_ACTS]
 
 
 def _act_rules(name: str, arguments: Mapping[str, tuple[str, ...]]) -> list[str]:
-    """Each argument at most once, in order: ``t-i ::= argument_i (", " (t-j | …))?`` for j > i."""
+    """``name(…)`` with at most as many arguments as there are; of one that is given twice, the first counts."""
     rule = _rule(name)
-    keys = list(arguments)
-    if not keys:
+    if not arguments:
         return [f'{rule} ::= "{name}()"']
-    tails = [f"{rule}-{position}" for position in range(len(keys))]
-    rules = [f'{rule} ::= "{name}(" ({" | ".join(tails)})? ")"']
-    for position, key in enumerate(keys):
-        value = " | ".join(_literal(json.dumps(choice, ensure_ascii=False)) for choice in arguments[key]) or "string"
-        later = tails[position + 1 :]
-        tail = f' (", " ({" | ".join(later)}))?' if later else ""
-        rules.append(f'{tails[position]} ::= "{key}=" ({value}){tail}')
-    return rules
+    values = {
+        key: " | ".join(_literal(json.dumps(choice, ensure_ascii=False)) for choice in choices) or "string"
+        for key, choices in arguments.items()
+    }
+    argument = " | ".join(f'"{key}=" ({value})' for key, value in values.items())
+    more = f' (", " {rule}-argument){{0,{len(arguments) - 1}}}' if len(arguments) > 1 else ""
+    return [f'{rule} ::= "{name}(" ({rule}-argument{more})? ")"', f"{rule}-argument ::= {argument}"]
 
 
 def _rule(name: str) -> str:

@@ -129,3 +129,9 @@ def prompt_state(state: SessionState) -> str:
     if awaiting.kind == "confirmation" or awaiting.slot == GUESS_SLOT:
         return f"confirm {awaiting.tool}"
     return f"ask {awaiting.tool}.{awaiting.slot}"
+
+
+def open_tool(state: str) -> str | None:
+    """The tool that a dialogue state asks for or reads back; None: none does."""
+    asking, _, subject = state.partition(" ")
+    return subject.partition(".")[0] if asking in ("ask", "confirm") and subject != "identity" else None

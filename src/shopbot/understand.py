@@ -19,6 +19,7 @@ from rapidfuzz import fuzz
 
 from shopbot import grammar
 from shopbot.backends import Completion, ModelBackend
+from shopbot.session import open_tool
 from shopbot.textindex import TextIndex, fold
 from shopbot.tools import Tool
 from shopbot.types import Act
@@ -145,7 +146,7 @@ class Understanding:
         self.backend = backend
         self.tools = {tool.name: tool for tool in tools}
         self._signatures = grammar.signatures(self.tools.values())
-        self._grammar = grammar.build(self.tools.values())
+        self._grammars: dict[str | None, str] = {}
         self._calibration = calibration or Calibration()
         self._novel = frozenset(self.tools) - frozenset(trained)
         examples = [(tool.name, example) for tool in self.tools.values() for example in tool.examples]
@@ -170,7 +171,7 @@ class Understanding:
     def _understand(self, message: str, state: str) -> Understood:
         started = perf_counter()
         candidates, demonstrations = self._novel_candidates(message)
-        allowed = self._grammar
+        allowed = self._allowed(state)
         if candidates:
             allowed = grammar.build(self.tools[name] for name in candidates)
         prompt = render_prompt(state, message, demonstrations)
@@ -183,6 +184,13 @@ class Understanding:
         timings = {"prompt": 1e3 * (prepared - started), "model": 1e3 * (decoded - prepared)}
         timings["decode"] = 1e3 * (perf_counter() - decoded)
         return Understood(tuple(acts), completion, tuple(dropped), timings)
+
+    def _allowed(self, state: str) -> str:
+        """The grammar of all tools in this dialogue state, built once."""
+        name = open_tool(state)
+        if name not in self._grammars:
+            self._grammars[name] = grammar.build(self.tools.values(), self.tools.get(name or ""))
+        return self._grammars[name]
 
     def _decode(self, completion: Completion, message: str) -> tuple[list[Act], list[str]]:
         acts: list[Act] = []

@@ -130,8 +130,11 @@ def engine() -> Any:
 
     OpenMP's threads wait by spinning unless told otherwise *before* the library is loaded; with another busy process on
     the box the spinning ones take the cores from those that compute, and a call takes up to a hundred times as long.
+    Threads that never spin are no answer either: each token has hundreds of waits, and sleeping at each took four times
+    as long on an idle box. So they spin for a thousand rounds, a few microseconds, then sleep.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     try:
         import xllamacpp
     except ImportError as error:
