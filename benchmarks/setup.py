@@ -26,13 +26,13 @@ def open_model(lora: Path | None = None, *, slots: int = 1) -> tuple[ModelBacken
     from shopbot.bot import open_backend
     from shopbot.checkpoint import CheckpointStore
     from shopbot.config import home
-    from shopbot.models import locate
+    from shopbot.models import locate_model
 
     if lora is None:
         manifest, backend = open_backend(Config(), plugins())
         return backend, manifest
     current = CheckpointStore(home()).current().manifest
-    base = locate(current.base.source, sha256=current.base.sha256)
+    base = locate_model(current.base.source, sha256=current.base.sha256)
     return GgufBackend(BackendSettings(base, lora, threads=2, slots=slots, context=2048)), current
 
 

@@ -188,8 +188,12 @@ def test_damaged_pointer(content: bytes, store: CheckpointStore, tmp_path: Path)
 def test_commands(shopbot_home: Path, make: Make) -> None:
     store = CheckpointStore(shopbot_home)
     store.add(make("one"))
-    store.add(make("two", parent="one", gate={"passed": False, "report": "worse"}))
     run = CliRunner()
+    two = make("two", parent="one", gate={"passed": False, "report": "worse"})
+    added = run.invoke(main, ["checkpoint", "add", str(two), "--json"])
+    assert json.loads(added.stdout)["name"] == "two"
+    again = run.invoke(main, ["checkpoint", "add", str(two)])
+    assert again.exit_code == 1 and "another name" in again.stderr
     promoted = run.invoke(main, ["checkpoint", "promote", "one", "--json"])
     assert json.loads(promoted.stdout) == {"current": "one"}
     refused = run.invoke(main, ["checkpoint", "promote", "two"])

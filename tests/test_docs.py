@@ -28,8 +28,8 @@ def test_no_hook_is_documented_that_does_not_exist() -> None:
     assert named <= set(HOOKS), f"docs/plugins.md names hooks that do not exist: {sorted(named - set(HOOKS))}"
 
 
-def test_the_public_surface_is_sorted_and_exists() -> None:
-    assert list(shopbot.__all__) == sorted(shopbot.__all__)
+def test_the_public_surface_exists() -> None:
+    assert len(set(shopbot.__all__)) == len(shopbot.__all__)
     missing = [name for name in shopbot.__all__ if not hasattr(shopbot, name)]
     assert not missing, f"shopbot.__all__ names what does not exist: {missing}"
 

@@ -51,6 +51,7 @@ def test_a_hand_off_leaves_a_ticket_that_says_what_it_is_about(talk: Conversatio
     assert ticket.customer_id == find_customer(talk.store, ADA)
     for fact in (ticket.customer_id, "cancel_order", "#W4382745", "let me talk to a human"):
         assert fact in ticket.summary, ticket.summary
+    assert reply.awaiting is None and "Shall I" not in reply.text, "what the human agent took over is not asked about"
     talk.say("a human, I said", acts="handoff()")
     assert len(talk.store.tickets()) == 1, "one ticket a conversation"
 

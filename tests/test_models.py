@@ -99,7 +99,7 @@ def test_pull_by_http(shelf: Shelf, shopbot_home: Path) -> None:
     assert seen[-1] == (len(shelf.content), len(shelf.content))
     assert [model.name for model in models.list_models()] == ["tiny.gguf"]
     assert models.verify("tiny").sha256 == _sha256(shelf.content)
-    assert models.locate(shelf.address, sha256=_sha256(shelf.content)) == path
+    assert models.locate_model(shelf.address, sha256=_sha256(shelf.content)) == path
     assert not list(path.parent.glob(".*.part*")), "the pull left something behind"
 
 
@@ -196,7 +196,7 @@ def test_damaged_model_is_found_and_fetched_again(shelf: Shelf, shopbot_home: Pa
     with pytest.raises(ModelCorruptError, match="model pull"):
         models.verify("tiny")
     with pytest.raises(ModelCorruptError):
-        models.locate(shelf.address, sha256=_sha256(shelf.content))
+        models.locate_model(shelf.address, sha256=_sha256(shelf.content))
     models.pull(shelf.address)
     assert models.verify("tiny").path.read_bytes() == shelf.content
 
@@ -217,7 +217,7 @@ def test_full_disk(shelf: Shelf, shopbot_home: Path) -> None:
 def test_local_file(tiny_model: Path, shopbot_home: Path) -> None:
     path = models.pull(str(tiny_model))
     assert path.read_bytes() == tiny_model.read_bytes()
-    assert models.locate(str(tiny_model)) == tiny_model, "a source on this box is used where it is"
+    assert models.locate_model(str(tiny_model)) == tiny_model, "a source on this box is used where it is"
     with pytest.raises(ModelNotFoundError, match="no file"):
         models.pull(str(tiny_model.with_name("absent.gguf")))
 
@@ -251,7 +251,7 @@ def test_offline_switch(shopbot_home: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_missing_default_model_names_the_command(shopbot_home: Path) -> None:
-    for look in (models.locate, models.find, models.verify):
+    for look in (models.locate_model, models.find, models.verify):
         with pytest.raises(ModelNotFoundError, match="shopbot model pull"):
             look()
 

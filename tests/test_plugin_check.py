@@ -10,7 +10,8 @@ from shopbot.errors import ConfigError, PluginError
 from shopbot.plugin_check import RUNGS, Rung, check_plugin
 from shopbot.scaffold import write_plugin
 
-EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "custom_plugin"
+ROOT = Path(__file__).resolve().parents[1]
+EXAMPLE = ROOT / "examples" / "custom_plugin"
 
 
 def states(folder: Path) -> dict[str, Rung]:
@@ -28,6 +29,11 @@ def test_the_tutorials_plugin_lacks_nothing() -> None:
     assert name == "loyalty"
     assert [rung for rung in rungs if rung.state != "done"] == []
     assert [rung.name for rung in rungs] == list(RUNGS)
+
+
+@pytest.mark.parametrize("folder", sorted((ROOT / "plugins").iterdir()), ids=lambda folder: folder.name)
+def test_the_first_party_plugins_lack_nothing(folder: Path) -> None:
+    assert [rung for rung in check_plugin(folder)[1] if rung.state == "todo"] == []
 
 
 def test_a_new_plugin_lacks_cases_only(tmp_path: Path) -> None:

@@ -101,6 +101,7 @@ def test_what_is_not_personal_stays(said: str) -> None:
         ("P.O. Box 1187", "ADDRESS"),
         ("my zip is 62704", "POSTCODE"),
         ("SW1A 1AA", "POSTCODE"),
+        ("it's d02x105", "POSTCODE"),
         ("my name is wilhelmina okafor", "NAME"),
         ("Kind regards, Tomasz Zielak", "NAME"),
         ("it is for Mrs. Abernathy", "NAME"),

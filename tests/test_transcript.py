@@ -55,8 +55,9 @@ def reply() -> Reply:
 
 
 def test_a_turn_is_stored_whole_and_redacted(store: Store, ada: Customer, path: Path) -> None:
-    recorder = Recorder(path, checkpoint="first")
-    recorder.record(state(customer=ada), "I'm Ada Example, order w9990001, card 4539578763621486", reply(), store)
+    recorder = Recorder(path)
+    said = "I'm Ada Example, order w9990001, card 4539578763621486"
+    recorder.record(state(customer=ada), said, reply(), store, checkpoint="first")
     recorder.close()
     [turn] = Transcripts(path).turns("session-a")
     assert turn["message"] == "I'm <NAME_1>, order <ORDER_1>, card <CARD_1>"

@@ -128,10 +128,10 @@ def _bare(lora: Path | None) -> Any:
     from shopbot.backends.gguf import default_threads, start_engine
     from shopbot.checkpoint import CheckpointStore
     from shopbot.config import home
-    from shopbot.models import locate
+    from shopbot.models import locate_model
 
     current = CheckpointStore(home()).current()
-    base = locate(current.manifest.base.source, sha256=current.manifest.base.sha256)
+    base = locate_model(current.manifest.base.source, sha256=current.manifest.base.sha256)
     return start_engine(base, lora=lora or current.lora_path, context=2048, slots=1, threads=default_threads())
 
 

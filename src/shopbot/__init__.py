@@ -11,13 +11,31 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from shopbot.backends import BackendSettings, Completion, ModelBackend, Token
     from shopbot.bot import Bot, Session
+    from shopbot.checkpoint import Manifest, read_manifest, write_manifest
     from shopbot.config import Config, home
-    from shopbot.errors import ShopbotError
+    from shopbot.errors import (
+        ConfigError,
+        ConflictError,
+        ModelCorruptError,
+        ModelError,
+        ModelNotFoundError,
+        NotFoundError,
+        ShopbotError,
+    )
     from shopbot.evals import Case, load_cases
     from shopbot.hookspecs import hookimpl
     from shopbot.identity import sign_token
+    from shopbot.models import DEFAULT_MODEL, locate_model
+    from shopbot.references import Found, item_matches, matching_variants, resolve_items
     from shopbot.session import SessionView
     from shopbot.store import (
+        CANCELLED,
+        DELIVERED,
+        EXCHANGE_REQUESTED,
+        PENDING,
+        PENDING_MODIFIED,
+        PROCESSED,
+        RETURN_REQUESTED,
         Address,
         Customer,
         Exchange,
@@ -34,10 +52,21 @@ if TYPE_CHECKING:
     )
     from shopbot.textindex import TextIndex
     from shopbot.tools import Context, Slot, Tool, tool
-    from shopbot.types import Act, Answer, Refusal, Reply
+    from shopbot.types import DIALOGUE_ACTS, Act, Answer, Refusal, Reply
+    from shopbot.understand import PROMPT_FORMAT, render_prompt
 
 __version__ = "0.1.0"
 __all__ = [
+    "CANCELLED",
+    "DEFAULT_MODEL",
+    "DELIVERED",
+    "DIALOGUE_ACTS",
+    "EXCHANGE_REQUESTED",
+    "PENDING",
+    "PENDING_MODIFIED",
+    "PROCESSED",
+    "PROMPT_FORMAT",
+    "RETURN_REQUESTED",
     "Act",
     "Address",
     "Answer",
@@ -46,11 +75,19 @@ __all__ = [
     "Case",
     "Completion",
     "Config",
+    "ConfigError",
+    "ConflictError",
     "Context",
     "Customer",
     "Exchange",
+    "Found",
     "Fulfillment",
+    "Manifest",
     "ModelBackend",
+    "ModelCorruptError",
+    "ModelError",
+    "ModelNotFoundError",
+    "NotFoundError",
     "Order",
     "OrderItem",
     "Payment",
@@ -71,29 +108,54 @@ __all__ = [
     "Variant",
     "home",
     "hookimpl",
+    "item_matches",
     "load_cases",
+    "locate_model",
+    "matching_variants",
+    "read_manifest",
+    "render_prompt",
+    "resolve_items",
     "sign_token",
     "tool",
+    "write_manifest",
 ]
 _HOMES = {
     "backends": ("BackendSettings", "Completion", "ModelBackend", "Token"),
     "bot": ("Bot", "Session"),
+    "checkpoint": ("Manifest", "read_manifest", "write_manifest"),
     "config": ("Config", "home"),
-    "errors": ("ShopbotError",),
+    "errors": (
+        "ConfigError",
+        "ConflictError",
+        "ModelCorruptError",
+        "ModelError",
+        "ModelNotFoundError",
+        "NotFoundError",
+        "ShopbotError",
+    ),
     "evals": ("Case", "load_cases"),
     "hookspecs": ("hookimpl",),
     "identity": ("sign_token",),
+    "models": ("DEFAULT_MODEL", "locate_model"),
+    "references": ("Found", "item_matches", "matching_variants", "resolve_items"),
     "session": ("SessionView",),
     "store": (
         "Address",
+        "CANCELLED",
         "Customer",
+        "DELIVERED",
+        "EXCHANGE_REQUESTED",
         "Exchange",
         "Fulfillment",
         "Order",
         "OrderItem",
+        "PENDING",
+        "PENDING_MODIFIED",
+        "PROCESSED",
         "Payment",
         "PaymentMethod",
         "Product",
+        "RETURN_REQUESTED",
         "Return",
         "Store",
         "Unit",
@@ -101,7 +163,8 @@ _HOMES = {
     ),
     "textindex": ("TextIndex",),
     "tools": ("Context", "Slot", "Tool", "tool"),
-    "types": ("Act", "Answer", "Refusal", "Reply"),
+    "types": ("DIALOGUE_ACTS", "Act", "Answer", "Refusal", "Reply"),
+    "understand": ("PROMPT_FORMAT", "render_prompt"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -29,7 +29,7 @@ from shopbot.references.items import items_in, items_named
 from shopbot.references.payments import names_payment, payment_choices, spoken_payment
 from shopbot.references.products import products_named
 from shopbot.references.variants import has_wish
-from shopbot.references.words import digits
+from shopbot.references.words import digits, is_pronoun
 from shopbot.session import Frame, SessionState
 from shopbot.store import Address, Order, OrderItem, Product, Variant
 from shopbot.tools import Context, Parameter, Tool
@@ -67,6 +67,16 @@ def bind(frame: Frame, tool: Tool, context: Context, state: SessionState) -> Bin
     return None
 
 
+def ask_again(frame: Frame, tool: Tool, refusal: Refusal, context: Context) -> Ask | None:
+    """The question for another value of the slot that the policy refused; None: no other value would do."""
+    parameter = tool.parameter(refusal.slot) if refusal.slot else None
+    if parameter is None:
+        return None
+    refused = frame.bound.get(parameter.name)
+    others = tuple(choice for choice in _offers(parameter, context) if choice.words != refused)
+    return Ask(parameter, f"{refusal.text} {parameter.slot.ask}".strip(), others)
+
+
 def values(frame: Frame, tool: Tool, context: Context) -> dict[str, Any]:
     """The bound slots as the records the tool's function takes, fresh from the store (locked, inside a write)."""
     found: dict[str, Any] = {}
@@ -80,10 +90,10 @@ def _bind_one(frame: Frame, parameter: Parameter, context: Context, state: Sessi
         frame.bound[parameter.name] = frame.message or context.message
         return None
     words = frame.words.get(parameter.name, [])
-    said = [phrase for phrase in words if phrase]
+    said = [phrase for phrase in words if phrase and not (parameter.kind == "product" and is_pronoun(phrase))]
     needs = parameter.kind in ("order", "variants") and parameter.is_required
     if not said and not needs:
-        return _unsaid(frame, parameter, context, tool)
+        return _unsaid(frame, parameter, context, tool, state)
     outcome = _resolve(frame, parameter, context, state)
     if isinstance(outcome, Refusal):
         return outcome
@@ -95,7 +105,7 @@ def _bind_one(frame: Frame, parameter: Parameter, context: Context, state: Sessi
         frame.bound[parameter.name] = None
         return None
     if parameter.kind == "payment" and isinstance(outcome, Unknown) and not names_payment(said[0]):
-        return _unsaid(frame, parameter, context, tool)
+        return _unsaid(frame, parameter, context, tool, state)
     if isinstance(outcome, Choose):
         question = outcome.question if said else (parameter.slot.ask or outcome.question)
         return Ask(parameter, question, outcome.choices, outcome.position)
@@ -103,9 +113,9 @@ def _bind_one(frame: Frame, parameter: Parameter, context: Context, state: Sessi
     return Ask(parameter, f"{outcome.text} {parameter.slot.ask}".strip(), _offers(parameter, context))
 
 
-def _unsaid(frame: Frame, parameter: Parameter, context: Context, tool: Tool) -> Binding:
+def _unsaid(frame: Frame, parameter: Parameter, context: Context, tool: Tool, state: SessionState) -> Binding:
     """The model gave nothing: what the message makes plain, the slot's default, none if optional, else the question."""
-    plain = _plain(frame, parameter, context)
+    plain = _plain(frame, parameter, context, state)
     if plain is not None:
         frame.bound[parameter.name] = _reference(parameter, plain)
         return None
@@ -120,7 +130,7 @@ def _unsaid(frame: Frame, parameter: Parameter, context: Context, tool: Tool) ->
     return Ask(parameter, parameter.slot.ask, _offers(parameter, context))
 
 
-def _plain(frame: Frame, parameter: Parameter, context: Context) -> Any:
+def _plain(frame: Frame, parameter: Parameter, context: Context, state: SessionState) -> Any:
     """A value that stands in the message that began the task and cannot mean anything else, or None.
 
     The model may overlook it; what is found so is read back like everything else.
@@ -131,6 +141,10 @@ def _plain(frame: Frame, parameter: Parameter, context: Context) -> Any:
         words = spoken_payment(frame.message)
         outcome = resolve_payment(context.customer, words) if words else None
         return outcome.value if isinstance(outcome, Found) else None
+    if parameter.kind == "product":
+        named = products_named(context.store.products(), frame.message)
+        shown = [reference.removeprefix("product:") for reference in state.shown if reference.startswith("product:")]
+        return named[0] if len(named) == 1 else shown[0] if len(shown) == 1 and not named else None
     if parameter.kind == "items" and frame.bound.get("order"):
         order = context.store.order(frame.bound["order"])
         return items_in(order, frame.message) if order and "item" not in frame.words else None
@@ -161,10 +175,7 @@ def _resolve(frame: Frame, parameter: Parameter, context: Context, state: Sessio
         case "variants":
             return _resolve_variants(frame, words, context)
         case "product":
-            products = context.store.products()
-            outcome = resolve_product(products, phrase)
-            named = products_named(products, frame.message) if isinstance(outcome, Unknown) else []
-            return Found(named[0]) if len(named) == 1 else outcome
+            return _resolve_product(frame, phrase, context)
         case "payment":
             order_id = frame.bound.get("order")
             return resolve_payment(context.me, phrase, context.store.order(order_id) if order_id else None)
@@ -182,6 +193,13 @@ def _resolve(frame: Frame, parameter: Parameter, context: Context, state: Sessio
             return _decimal(phrase)
         case _:
             return _parse(parameter, context, phrase)
+
+
+def _resolve_product(frame: Frame, phrase: str, context: Context) -> Outcome:
+    products = context.store.products()
+    outcome = resolve_product(products, phrase)
+    named = products_named(products, frame.message) if isinstance(outcome, Unknown) else []
+    return Found(named[0]) if len(named) == 1 else outcome
 
 
 def _resolve_order(frame: Frame, parameter: Parameter, context: Context, state: SessionState) -> Outcome:
@@ -228,7 +246,8 @@ def _resolve_variants(frame: Frame, words: list[str | None], context: Context) -
             return Unknown(f"{item.name} is no longer in our shop.")
         if not wish and len(items) == 1 and has_wish(product, frame.message, item):
             wish = frame.message
-        outcome = resolve_variant(product, wish or "", item, position=position)
+        said = _said_around(wish or "", position, frame, context.message)
+        outcome = resolve_variant(product, wish or "", item, position=position, said=said)
         if isinstance(outcome, Found):
             found.append(outcome.value)
         elif isinstance(outcome, Choose) and len(items) > 1:
@@ -236,6 +255,18 @@ def _resolve_variants(frame: Frame, words: list[str | None], context: Context) -
         else:
             return outcome
     return Found(tuple(found))
+
+
+def _said_around(wish: str, position: int, frame: Frame, message: str) -> str:
+    """What was said about the thing at ``position``: from its name to the next thing's, in the message of the wish."""
+    text = message if wish in message else frame.message
+    starts = [text.find(name) if name else -1 for name in frame.words.get("item", [])]
+    if len(starts) < 2:
+        return text if wish and wish in text else ""
+    if position >= len(starts) or min(starts) < 0:
+        return ""
+    later = [start for start in starts if start > starts[position]]
+    return text[starts[position] : min(later, default=len(text))]
 
 
 def _parse(parameter: Parameter, context: Context, phrase: str) -> Outcome | Refusal:

@@ -16,6 +16,7 @@ import threading
 import unicodedata
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from time import perf_counter
@@ -32,6 +33,7 @@ from shopbot.errors import BackendError, ConfigError, ConflictError, SessionErro
 from shopbot.identity import is_only_identity, read_token
 from shopbot.merging import direct_answer
 from shopbot.plugins import PluginManager
+from shopbot.serving import Serving, Successor
 from shopbot.session import SessionState, SessionView, prompt_state
 from shopbot.store import Store
 from shopbot.transcript import Recorder
@@ -43,10 +45,25 @@ _MAX_LOCKS = 10_000
 _RETRIES = 3
 
 
+#: A checkpoint's manifest, if it has one, and the backend that runs it.
+Opened = tuple[Manifest | None, ModelBackend]
+
+
+@dataclass(frozen=True, slots=True)
+class _Mind:
+    """A checkpoint at work: what it is, what runs it, and what its confidence means to the engine."""
+
+    manifest: Manifest | None
+    backend: ModelBackend
+    understanding: Understanding
+    engine: Engine
+
+
 class Bot:
     """One shop's bot. Thread-safe; turns of one session are taken one after the other.
 
-    Made by :meth:`open`; the constructor takes the parts themselves, for tests and for embedding.
+    Made by :meth:`open`; the constructor takes the parts themselves, for tests and for embedding. ``successor`` says
+    where another checkpoint comes from that takes over between two turns.
     """
 
     def __init__(
@@ -59,29 +76,18 @@ class Bot:
         manifest: Manifest | None = None,
         recorder: Recorder | None = None,
         today: Callable[[], date] = date.today,
+        successor: Successor[Opened] | None = None,
     ) -> None:
         self.config = config
         self.store = store
         self.plugins = plugins
-        self.backend = backend
-        self.manifest = manifest
         self.tools = plugins.tools()
         self._recorder = recorder
-        threshold = config.understanding.threshold
-        self._engine = Engine(
-            Shop(
-                store=store,
-                tools=self.tools,
-                tables={name: config.plugins.get(plugins.owner(name) or "", {}) for name in self.tools},
-                accept=config.identity.accept,
-                threshold=threshold if threshold >= 0 else manifest.threshold if manifest else 0.0,
-                today=today,
-                handoff_sentence=self._handoff_sentence,
-            )
-        )
-        calibration = Calibration(**manifest.calibration) if manifest and manifest.calibration else Calibration()
-        self._understanding = Understanding(
-            backend, self.tools.values(), trained=manifest.tools if manifest else (), calibration=calibration
+        self._today = today
+        self._serving = Serving(
+            self._mind((manifest, backend)),
+            close=lambda mind: mind.backend.close(),
+            successor=Successor(successor.stamp, lambda: self._mind(successor.open())) if successor else None,
         )
         self._locks: OrderedDict[str, threading.RLock] = OrderedDict()
         self._locks_guard = threading.Lock()
@@ -109,12 +115,29 @@ class Bot:
             raise
         recorder = None
         if settings.transcripts.enabled:
-            recorder = Recorder(
-                settings.transcripts_path,
-                retention_days=settings.transcripts.retention_days,
-                checkpoint=manifest.name if manifest else None,
-            )
-        return cls(config=settings, store=store, plugins=plugins, backend=backend, manifest=manifest, recorder=recorder)
+            recorder = Recorder(settings.transcripts_path, retention_days=settings.transcripts.retention_days)
+        follows = settings.model.backend == "gguf" and not settings.model.checkpoint
+        return cls(
+            config=settings,
+            store=store,
+            plugins=plugins,
+            backend=backend,
+            manifest=manifest,
+            recorder=recorder,
+            successor=Successor(CheckpointStore(home()).current_stamp, lambda: open_backend(settings, plugins))
+            if follows
+            else None,
+        )
+
+    @property
+    def manifest(self) -> Manifest | None:
+        """The manifest of the checkpoint in force."""
+        return self._serving.value.manifest
+
+    @property
+    def backend(self) -> ModelBackend:
+        """The backend in force."""
+        return self._serving.value.backend
 
     def session(self, session_id: str | None = None, *, customer_token: str | None = None) -> Session:
         """Start a session, or go on with one. ``customer_token`` identifies the customer (see :mod:`shopbot.identity`).
@@ -159,7 +182,8 @@ class Bot:
         with self._lock(session_id):
             for attempt in range(_RETRIES):
                 try:
-                    return self._turn(session_id, message, request_id)
+                    with self._serving.turn() as mind:
+                        return self._turn(mind, session_id, message, request_id)
                 except ConflictError:
                     # another process took a turn of this session in between; what it wrote is in the ledger
                     if attempt == _RETRIES - 1:
@@ -172,7 +196,7 @@ class Bot:
 
     def close(self) -> None:
         """Free the model, the store and the transcripts."""
-        self.backend.close()
+        self._serving.close()
         self.store.close()
         if self._recorder is not None:
             self._recorder.close()
@@ -185,7 +209,26 @@ class Bot:
     ) -> None:
         self.close()
 
-    def _turn(self, session_id: str, message: str, request_id: str | None) -> Reply:
+    def _mind(self, opened: Opened) -> _Mind:
+        manifest, backend = opened
+        threshold = self.config.understanding.threshold
+        engine = Engine(
+            Shop(
+                store=self.store,
+                tools=self.tools,
+                tables={name: self.config.plugins.get(self.plugins.owner(name) or "", {}) for name in self.tools},
+                accept=self.config.identity.accept,
+                threshold=threshold if threshold >= 0 else manifest.threshold if manifest else 0.0,
+                today=self._today,
+                handoff_sentence=self._handoff_sentence,
+            )
+        )
+        calibration = Calibration(**manifest.calibration) if manifest and manifest.calibration else Calibration()
+        trained = manifest.tools if manifest else ()
+        understanding = Understanding(backend, self.tools.values(), trained=trained, calibration=calibration)
+        return _Mind(manifest, backend, understanding, engine)
+
+    def _turn(self, mind: _Mind, session_id: str, message: str, request_id: str | None) -> Reply:
         started = perf_counter()
         state, version = self._load(session_id)
         if request_id and request_id == state.last_request and state.last_reply is not None:
@@ -199,16 +242,16 @@ class Bot:
         out = Outcome()
         acts: tuple[Act, ...] = ()
         timings: dict[str, float] = {}
-        self._engine.recover(state, out)
+        mind.engine.recover(state, out)
         self.plugins.before_turn(SessionView.of(state), text)
         guarded = perf_counter()
         if refusal is not None:
             out.say(refusal)
         else:
-            self._engine.take_identity(state, text, out)
-            acts, timings = self._understand(state, text)
+            mind.engine.take_identity(state, text, out)
+            acts, timings = self._understand(mind, state, text)
             planned = perf_counter()
-            self._engine.play(state, text, acts, out, save)
+            mind.engine.play(state, text, acts, out, save)
             timings = {**timings, "plan": 1e3 * (perf_counter() - planned)}
         state.turns += 1
         state.gist = [*state.gist, text[:200]][-6:]
@@ -217,7 +260,8 @@ class Bot:
         state.last_request, state.last_reply = request_id, reply.as_json() if request_id else None
         save()
         if self._recorder is not None:
-            self._recorder.record(state, text, reply, self.store)
+            name = mind.manifest.name if mind.manifest else None
+            self._recorder.record(state, text, reply, self.store, checkpoint=name)
         self.plugins.after_turn(SessionView.of(state), reply)
         return reply
 
@@ -235,7 +279,7 @@ class Bot:
             return text, phrases.TOO_MANY_TURNS
         return text, None
 
-    def _understand(self, state: SessionState, text: str) -> tuple[tuple[Act, ...], dict[str, float]]:
+    def _understand(self, mind: _Mind, state: SessionState, text: str) -> tuple[tuple[Act, ...], dict[str, float]]:
         """Acts of the message: by code where a plain yes, no, pick or identity is all there is, else by the model."""
         awaiting = state.awaiting
         if direct_answer(state, text):
@@ -251,7 +295,7 @@ class Bot:
         if _is_foreign_script(text):
             return (Act("other_language"),), {}
         try:
-            understood = self._understanding(text, prompt_state(state))
+            understood = mind.understanding(text, prompt_state(state))
         except BackendError:
             _log.warning("the backend failed", exc_info=True)
             return (), {}
@@ -294,7 +338,7 @@ class Session:
 def open_backend(config: Config, plugins: PluginManager) -> tuple[Manifest | None, ModelBackend]:
     """The configured backend with the configured, promoted or shipped checkpoint."""
     from shopbot.backends.gguf import GgufBackend
-    from shopbot.models import locate
+    from shopbot.models import locate_model
 
     threads = config.model.threads or min(4, os.cpu_count() or 1)
     name = config.model.backend
@@ -311,7 +355,7 @@ def open_backend(config: Config, plugins: PluginManager) -> tuple[Manifest | Non
         raise ConfigError(
             f"Checkpoint '{checkpoint.manifest.name}' is of another prompt format.", remedy="Update shopbot."
         )
-    model = locate(config.model.source or checkpoint.manifest.base.source, sha256=checkpoint.manifest.base.sha256)
+    model = locate_model(config.model.source or checkpoint.manifest.base.source, sha256=checkpoint.manifest.base.sha256)
     settings = BackendSettings(
         model, checkpoint.lora_path, threads=threads, slots=config.model.slots, context=config.model.context
     )

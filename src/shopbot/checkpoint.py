@@ -236,6 +236,11 @@ def read_manifest(folder: Path) -> Manifest:
         raise ModelCorruptError(f"{path} cannot be read: {error}.", remedy=_REMEDY) from None
 
 
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write ``manifest.json``, whole or not at all. Raises :class:`OSError`."""
+    write_atomic(folder / MANIFEST, (json.dumps(manifest.as_json(), indent=2, ensure_ascii=False) + "\n").encode())
+
+
 def _read_limited(path: Path) -> bytes:
     with path.open("rb") as file:
         content = file.read(MAX_MANIFEST_BYTES + 1)

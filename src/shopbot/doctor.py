@@ -168,11 +168,11 @@ def _model(config: Config) -> str:
     if config.model.backend != "gguf":
         return f"not needed by the backend '{config.model.backend}'"
     from shopbot.first_start import base_of
-    from shopbot.models import locate
+    from shopbot.models import locate_model
 
     source, sha256 = base_of(config)
     try:
-        path = locate(source, sha256=sha256)
+        path = locate_model(source, sha256=sha256)
     except ModelNotFoundError as error:
         raise _Failed(*_parts(error, "Run 'shopbot model pull'.")) from None
     return f"{path.name}, {path.stat().st_size // _MEBIBYTE} MiB, SHA-256 {sha256[:12]}… is right"

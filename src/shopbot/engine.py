@@ -14,7 +14,7 @@ from datetime import date
 from typing import Any
 
 from shopbot import phrases
-from shopbot.binding import Ask, Split, bind, values
+from shopbot.binding import Ask, Split, ask_again, bind, values
 from shopbot.confirmation import is_yes
 from shopbot.errors import StoreError
 from shopbot.identity import identify
@@ -115,7 +115,7 @@ class Engine:
             self._advance(state, message, out)
             return
         acts = self._with_fallback(state, message, self._with_order(state, message, acts))
-        frame = state.frame
+        frame, under_way = state.frame, list(state.frames)
         if frame is not None and self._is_confirmed(state, frame, message, acts):
             self._write(state, frame, message, out, save)
             acts = [act for act in acts if act.name != "affirm"]
@@ -126,6 +126,8 @@ class Engine:
             out.say(text)
         if merged.handoff_reason:
             self.hand_off(state, merged.handoff_reason, message, out)
+            if any(act.name == "handoff" for act in acts):  # the human agent goes on with what was under way
+                state.frames = [one for one in state.frames if not any(one is old for old in under_way)]
         if merged.is_lost:
             self._lost(state, message, out)
         if was_awaiting is None and self._is_guess(state, acts):
@@ -245,6 +247,11 @@ class Engine:
             return True
         refusal = problem or (tool.policy(context, **values(frame, tool, context)) if tool.policy else None)
         if refusal is not None:
+            again = ask_again(frame, tool, refusal, context)
+            if again is not None:
+                frame.forget(again.parameter.name)
+                self._ask(state, frame, again, out)
+                return False
             self._refuse(state, frame, refusal, out)
             return True
         if tool.effect == "read":

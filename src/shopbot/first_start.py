@@ -31,13 +31,13 @@ def ensure_model(config: Config, *, say: Say, progress_bar: ProgressBar) -> None
 
     ``progress_bar`` is opened with a title around a download, and only then.
     """
-    from shopbot.models import locate, pull
+    from shopbot.models import locate_model, pull
 
     if config.model.backend != "gguf":
         return
     source, sha256 = base_of(config)
     try:
-        locate(source, sha256=sha256)
+        locate_model(source, sha256=sha256)
     except ModelNotFoundError:
         say("The model is not on this box yet; fetching it once.")
         with progress_bar("Fetching the model") as progress:

@@ -15,19 +15,17 @@ from dataclasses import dataclass
 from time import time
 
 from shopbot.errors import TokenError
+from shopbot.postcodes import postcode_spans
 from shopbot.store import Customer, Store
 from shopbot.textindex import fold
 
 _EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]+(?:\.[\w-]+)+")
-_POSTCODE = re.compile(
-    r"(?<![\w#-])(?:\d{4,5}(?:-\d{4})?|[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}|[A-Z]\d[A-Z] ?\d[A-Z]\d)(?![\w-])",
-    re.IGNORECASE,
-)
 _MAX_POSTCODES = 8
 _SELF = frozenset(
     (
-        "i im am is it s its my me name names mail e email address postcode postal zip zipcode code and the a sure ok "
-        "okay yes of course here hi hello this first last full you can find under with thanks thank please mr mrs ms"
+        "i im am is it s its my me name names mail e email address postcode eircode postal zip zipcode code and the a "
+        "sure ok okay yes of course here hi hello this first last full you can find under with thanks thank please mr "
+        "mrs ms"
     ).split()
 )
 
@@ -51,16 +49,17 @@ def identify(store: Store, message: str, facts: dict[str, str], accept: Collecti
             if customer is not None:
                 return Evidence(gathered, customer, "email")
     if "name_postcode" in accept:
-        found = [match[0] for match in _POSTCODE.finditer(message)][:_MAX_POSTCODES]
+        found = [message[start:end] for start, end in postcode_spans(message)[:_MAX_POSTCODES]]
         spoken = f"{gathered.get('spoken', '')} {fold(message)}"[-400:]
-        postcodes = [*found, *([gathered["postcode"]] if "postcode" in gathered else [])]
-        if found:
-            gathered["postcode"] = found[-1]
+        postcodes = [*([gathered["postcode"]] if "postcode" in gathered else []), *found]
+        living = {postcode: store.customers_by_postcode(postcode) for postcode in postcodes}
+        likely = [postcode for postcode in postcodes if living[postcode] or not _may_be_order_number(postcode)]
+        if likely:
+            gathered["postcode"] = max(reversed(likely), key=lambda postcode: bool(living[postcode]))
         gathered["spoken"] = spoken
-        for postcode in postcodes:
-            named = [one for one in store.customers_by_postcode(postcode) if _is_named(one, spoken)]
-            if len(named) == 1:
-                return Evidence(gathered, named[0], "name_postcode")
+        named = {one.id: one for customers in living.values() for one in customers if _is_named(one, spoken)}
+        if len(named) == 1:
+            return Evidence(gathered, next(iter(named.values())), "name_postcode")
     return Evidence(gathered)
 
 
@@ -71,9 +70,18 @@ def _is_named(customer: Customer, spoken: str) -> bool:
     return bool(first and last) and (f" {first} {last} " in text or f" {last} {first} " in text)
 
 
+def _may_be_order_number(postcode: str) -> bool:
+    """Whether digits alone, more than the five of most countries, look like a postcode only by chance."""
+    return postcode.isdecimal() and len(postcode) > 5
+
+
 def is_only_identity(message: str, customer: Customer) -> bool:
     """Whether the message says who the customer is and nothing else worth understanding."""
-    left = fold(_POSTCODE.sub(" ", _EMAIL.sub(" ", message)))
+    text = _EMAIL.sub(" ", message)
+    for start, end in postcode_spans(text):
+        if not _may_be_order_number(text[start:end]):
+            text = text[:start] + " " * (end - start) + text[end:]
+    left = fold(text)
     names = {*fold(customer.first_name).split(), *fold(customer.last_name).split()}
     return len([word for word in left.split() if word not in names | _SELF]) <= 1
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from shopbot import phrases
 from shopbot.confirmation import is_plain_yes
-from shopbot.references.words import ordinal
+from shopbot.references.words import nouns, ordinal
 from shopbot.session import Frame, SessionState
 from shopbot.textindex import fold
 from shopbot.tools import RESERVED_SLOTS, Tool
@@ -124,8 +124,17 @@ def _extend(frame: Frame, act: Act, tool: Tool) -> None:
 
 
 def _update(frame: Frame, act: Act, message: str) -> None:
-    """More about the task in hand. "also" adds a thing; otherwise new words replace old ones."""
-    if "item" in act.arguments and frame.words.get("item") and _ALSO.search(fold(message)):
+    """More about the task in hand. "also" adds a thing, another wish for one of several things replaces the wish for
+    that one; otherwise new words replace old ones."""
+    place = _place_of(frame, act.arguments.get("item", ""))
+    if place is not None and "want" in act.arguments:
+        wants = frame.words.setdefault("want", [])
+        wants += [None] * (place + 1 - len(wants))
+        wants[place] = act.arguments["want"]
+        frame.unbind("want")
+        for slot in act.arguments.keys() - {"item", "want"}:
+            frame.say(slot, act.arguments[slot])
+    elif "item" in act.arguments and frame.words.get("item") and _ALSO.search(fold(message)):
         frame.words["item"].append(act.arguments["item"])
         if "want" in frame.words or "want" in act.arguments:
             wants = frame.words.setdefault("want", [])
@@ -136,6 +145,13 @@ def _update(frame: Frame, act: Act, message: str) -> None:
         for slot, words in act.arguments.items():
             frame.say(slot, words)
     frame.stage = "open"
+
+
+def _place_of(frame: Frame, item: str) -> int | None:
+    """Which of several things of the task these words name: the one that they share a noun with, if there is one."""
+    said = [set(nouns(words or "")) for words in frame.words.get("item", [])]
+    named = [place for place, words in enumerate(said) if words & set(nouns(item))]
+    return named[0] if len(said) > 1 and len(named) == 1 else None
 
 
 def _inform(state: SessionState, act: Act, message: str, tools: Mapping[str, Tool]) -> None:
@@ -151,6 +167,9 @@ def _inform(state: SessionState, act: Act, message: str, tools: Mapping[str, Too
             state.frames.append(Frame(last.name, known, message=message[:2000]))
         return
     tool = tools[frame.tool]
+    if "want" in facts and _place_of(frame, facts.get("item", "")) is not None:
+        _update(frame, Act(tool.name, {slot: words for slot, words in facts.items() if tool.parameter(slot)}), message)
+        return
     awaited = state.awaiting.slot if state.awaiting and state.awaiting.kind == "slot" else None
     for slot, words in facts.items():
         target = slot if tool.parameter(slot) else awaited if awaited not in facts else None

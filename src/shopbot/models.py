@@ -80,7 +80,7 @@ def find(name: str = "") -> ModelFile:
     raise ModelNotFoundError(f"There is no model '{wanted}' on this box.", remedy="Run 'shopbot model pull'.")
 
 
-def locate(source: str = "", *, sha256: str | None = None) -> Path:
+def locate_model(source: str = "", *, sha256: str | None = None) -> Path:
     """The file on this box for ``source`` (empty: the default model), without any network.
 
     ``sha256``: what the file must hash to; hashed once, then taken as it is until its size or time changes. Raises

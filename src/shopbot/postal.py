@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from shopbot.postcodes import CANADA, IRELAND, JAPAN, NETHERLANDS, POLAND, PORTUGAL, THREE_TWO, UK, US
+
 _STREET_WORDS = (
     "street|st|avenue|ave|road|rd|boulevard|blvd|lane|ln|terrace|highway|hwy|parkway|pkwy|circle|cir|trail|crescent|"
     "gardens|mews|turnpike|expressway|freeway|grove|heights|loop|alley|row|walk"
@@ -70,11 +72,8 @@ _AFTER_CUE = re.compile(
     r"(?:[^\n.?!;]|\.(?=\s?\S)(?! [A-Z][a-z]+ [a-z])|\n(?=[ ,]{0,4}[\w>?]))"
 )
 _ADDRESS_PARTICLES = frozenset(("de", "di", "da", "do", "van", "der", "la"))
-_POSTCODE_UK = r"[A-Za-z]{1,2}\d[A-Za-z\d]? ?\d[A-Za-z]{2}"
-_POSTCODE_CA = r"[A-Za-z]\d[A-Za-z] ?\d[A-Za-z]\d"
-_CODE = (
-    rf"(?:\d{{5}}-\d{{4}}|\d{{3}} \d{{2}}|\d{{4}} [A-Z]{{2}}|\d{{2}}-\d{{3}}|\d{{4,6}}|{_POSTCODE_UK}|{_POSTCODE_CA})\b"
-)
+_WITH_LETTERS = rf"(?i:{IRELAND}|{UK}|{CANADA})"
+_CODE = rf"(?:{_WITH_LETTERS}|{PORTUGAL}|{JAPAN}|{US}|{THREE_TWO}|{NETHERLANDS}|{POLAND}|\d{{4,6}})\b"
 _NEXT = r"(?:\s{0,3},\s{0,3}|\s{0,2}\n\W{0,6}| {1,3})"
 _NEXT_PART = r"(?:\s{0,3},\s{0,3}|\s{0,2}\n\W{0,6})"
 _CAPITALISED = r"[^\W\d_a-zß-öø-ÿ][\w'’.-]{0,24}"
@@ -90,7 +89,7 @@ _ZIP_AFTER_CUE = re.compile(
     re.IGNORECASE,
 )
 _ZIP_AFTER_STATE = re.compile(r"\b[A-Z]{2},? (\d{5}(?:-\d{4})?)\b")
-_ZIP_SURE = re.compile(rf"(?<![\w#$€£.-])(?:\d{{5}}-\d{{4}}|{_POSTCODE_UK}|{_POSTCODE_CA})(?![\w-])")
+_ZIP_SURE = re.compile(rf"(?<![\w#$€£.-])(?:\d{{5}}-\d{{4}}|{_WITH_LETTERS})(?![\w-])")
 _ZIP_BARE = re.compile(r"(?<![\w#$€£.-])\d{5}(?![\w-]|\.\d)")
 _MAX_ADDRESS = 160
 

@@ -44,6 +44,11 @@ class Frame:
         self.words[slot] = [words]
         self.unbind(slot)
 
+    def forget(self, slot: str) -> None:
+        """Drop what was said and found for a slot."""
+        self.words.pop(slot, None)
+        self.unbind(slot)
+
     def unbind(self, slot: str) -> None:
         self.bound.pop(slot, None)
         if slot == "order":

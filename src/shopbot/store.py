@@ -247,7 +247,10 @@ class Store(Protocol):
         """Compared without regard to case and surrounding space."""
 
     def customers_by_postcode(self, postcode: str) -> Sequence[Customer]:
-        """Customers whose default address, or any order's address, has this postcode. At most 1,000."""
+        """Customers whose default address, or any order's address, has this postcode, however it is spaced.
+
+        Dashes and case do not matter either. At most 1,000.
+        """
 
     def orders(self, customer_id: str) -> Sequence[Order]:
         """The customer's orders, oldest first."""

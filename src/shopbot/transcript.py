@@ -39,8 +39,7 @@ _FORGET_AFTER = timedelta(days=2)
 class Recorder:
     """Writes turns. Thread-safe; never raises once it is made.
 
-    ``retention_days``: older turns are purged at the first turn and then daily. ``checkpoint``: the
-    name that stands in every record.
+    ``retention_days``: older turns are purged at the first turn and then daily.
     """
 
     def __init__(
@@ -48,11 +47,9 @@ class Recorder:
         path: Path,
         *,
         retention_days: int = 90,
-        checkpoint: str | None = None,
         now: Callable[[], datetime] = transcript_file.now,
     ) -> None:
         self.path = Path(path)
-        self.checkpoint = checkpoint
         self._retention = timedelta(days=retention_days)
         self._now = now
         self._lock = threading.Lock()
@@ -63,15 +60,20 @@ class Recorder:
         self._redactors: OrderedDict[str, tuple[Redactor, float]] = OrderedDict()
         self._is_closed = False
 
-    def record(self, state: SessionState, message: str, reply: Reply, store: Store) -> None:
-        """Append one turn, redacted. What goes wrong is logged without the turn's contents, and the turn goes on."""
+    def record(
+        self, state: SessionState, message: str, reply: Reply, store: Store, *, checkpoint: str | None = None
+    ) -> None:
+        """Append one turn, redacted; ``checkpoint``: the name of the one that understood it.
+
+        What goes wrong is logged without the turn's contents, and the turn goes on.
+        """
         with self._lock:
             if self._is_closed or monotonic() < self._retry_at:
                 return
             try:
                 db = self._open()
                 self._retain(db)
-                self._append(db, state, message, reply, store)
+                self._append(db, state, message, reply, store, checkpoint)
             except Exception as error:  # the customer's answer comes before its record
                 self._lose(error)
             else:
@@ -112,7 +114,15 @@ class Recorder:
             transcript_file.forget(db, self._now() - _FORGET_AFTER)
             self._retained_on = today
 
-    def _append(self, db: sqlite3.Connection, state: SessionState, message: str, reply: Reply, store: Store) -> None:
+    def _append(
+        self,
+        db: sqlite3.Connection,
+        state: SessionState,
+        message: str,
+        reply: Reply,
+        store: Store,
+        checkpoint: str | None,
+    ) -> None:
         session = transcript_file.pseudonym(self._key, state.id)
         with transcript_file.transaction(db):
             redactor = self._redactor(db, session, state, reply, store)
@@ -151,7 +161,7 @@ class Recorder:
                     state.turns,
                     transcript_file.stamp(self._now()),
                     transcript_file.pseudonym(self._key, state.customer_id) if state.customer_id else None,
-                    self.checkpoint,
+                    checkpoint,
                     state.allows_refine,
                     outcome(reply),
                     json.dumps(record, ensure_ascii=False),

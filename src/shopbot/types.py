@@ -83,10 +83,15 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why the shop's policy forbids a call. ``instead`` names a tool that could do what the customer wants."""
+    """Why the shop's policy forbids a call.
+
+    ``instead`` names a tool that could do what the customer wants. ``slot`` names the argument that is in the way where
+    another one would do: then the customer is asked for it again, and the task goes on.
+    """
 
     text: str
     instead: str | None = None
+    slot: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,12 +29,18 @@ PROMPT_FORMAT = 1
 PROMPT_HEAD = "<|im_start|>shop acts\n"
 #: A word that the model copied with a slip is put right when it is this similar (0–100) to a stretch of the message.
 SNAP_SIMILARITY = 86.0
-#: A message is about a tool without training if its nearest example is that near (cosine, 0–1) …
+#: A message may be about a tool without training if its nearest example is that near (cosine, 0–1) …
 NOVELTY_SIMILARITY = 0.4
-#: … and the other such tools with an example this share as near are candidates too.
+#: … and is, without asking the model, if it is that near, or has a word of that tool's and its example leads so much.
+SURE_SIMILARITY = 0.75
+SURE_LEAD = 0.1
+#: Else a trained tool that the model is that sure of is meant after all: without such a word, and with one.
+VETO_CONFIDENCE, VETO_CONFIDENCE_WORD = 0.7, 0.95
+#: The other tools without training with an example this share as near are candidates too.
 CANDIDATE_SHARE = 0.6
 MAX_CANDIDATES = 4
 _DEMONSTRATIONS = 6
+_MAX_GRAMMARS = 256
 _MIN_DISTINCTIVE = 4
 _MIN_SEGMENT_WORDS = 3
 _SENTENCE_END = re.compile(r"(?<=[.;!?])\s+(?=[A-Z])")
@@ -54,6 +60,16 @@ class Calibration:
     def __call__(self, logprob: float) -> float:
         clipped = min(max(math.exp(logprob), 1e-6), 1 - 1e-6)
         return 1 / (1 + math.exp(-(self.slope * math.log(clipped / (1 - clipped)) + self.offset)))
+
+
+@dataclass(frozen=True, slots=True)
+class Novelty:
+    """Tools without training that a message may mean, best first, with demonstrations for them. ``veto``: the model's
+    confidence in a trained tool from which on that one is meant; above 1: never."""
+
+    tools: tuple[str, ...]
+    demonstrations: tuple[tuple[str, str], ...]
+    veto: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +162,7 @@ class Understanding:
         self.backend = backend
         self.tools = {tool.name: tool for tool in tools}
         self._signatures = grammar.signatures(self.tools.values())
-        self._grammars: dict[str | None, str] = {}
+        self._grammars: dict[tuple[tuple[str, ...], str | None], str] = {}
         self._calibration = calibration or Calibration()
         self._novel = frozenset(self.tools) - frozenset(trained)
         examples = [(tool.name, example) for tool in self.tools.values() for example in tool.examples]
@@ -169,28 +185,40 @@ class Understanding:
         return Understood(acts, found[-1].completion, tuple(name for one in found for name in one.dropped), timings)
 
     def _understand(self, message: str, state: str) -> Understood:
+        novelty = self._novelty(message)
+        if novelty is None:
+            return self._read(message, state, self.tools)
+        if novelty.veto <= 1:
+            trained = self._read(message, state, [name for name in self.tools if name not in self._novel])
+            act = trained.acts[0] if trained.acts else None
+            if act is not None and act.name in self.tools and act.confidence >= novelty.veto:
+                return trained
+        found = self._read(message, state, novelty.tools, novelty.demonstrations)
+        return replace(found, acts=(self._prefer(novelty.tools, found.acts, message),))
+
+    def _read(
+        self, message: str, state: str, names: Iterable[str], demonstrations: Sequence[tuple[str, str]] = ()
+    ) -> Understood:
+        """Have the model read the message, held to the tools of these names."""
         started = perf_counter()
-        candidates, demonstrations = self._novel_candidates(message)
-        allowed = self._allowed(state)
-        if candidates:
-            allowed = grammar.build(self.tools[name] for name in candidates)
+        allowed = self._allowed(tuple(names), state)
         prompt = render_prompt(state, message, demonstrations)
         prepared = perf_counter()
         completion = self.backend.complete(prompt, grammar=allowed, max_tokens=48 + len(message) // 2)
         decoded = perf_counter()
         acts, dropped = self._decode(completion, message)
-        if candidates:
-            acts = self._prefer(candidates, acts, message)
         timings = {"prompt": 1e3 * (prepared - started), "model": 1e3 * (decoded - prepared)}
         timings["decode"] = 1e3 * (perf_counter() - decoded)
         return Understood(tuple(acts), completion, tuple(dropped), timings)
 
-    def _allowed(self, state: str) -> str:
-        """The grammar of all tools in this dialogue state, built once."""
-        name = open_tool(state)
-        if name not in self._grammars:
-            self._grammars[name] = grammar.build(self.tools.values(), self.tools.get(name or ""))
-        return self._grammars[name]
+    def _allowed(self, names: tuple[str, ...], state: str) -> str:
+        """The grammar of these tools in this dialogue state; the latest are kept."""
+        key = (names, open_tool(state))
+        if key not in self._grammars:
+            if len(self._grammars) >= _MAX_GRAMMARS:
+                self._grammars.clear()
+            self._grammars[key] = grammar.build((self.tools[name] for name in names), self.tools.get(key[1] or ""))
+        return self._grammars[key]
 
     def _decode(self, completion: Completion, message: str) -> tuple[list[Act], list[str]]:
         acts: list[Act] = []
@@ -222,33 +250,33 @@ class Understanding:
                 logprob += token.logprob
         return self._calibration(logprob)
 
-    def _novel_candidates(self, message: str) -> tuple[list[str], list[tuple[str, str]]]:
-        """The tools without training that the message may mean, best first, and demonstrations for them.
-
-        It means one if its nearest example is one of theirs and near, or if it has a word that only theirs have.
-        """
+    def _novelty(self, message: str) -> Novelty | None:
+        """What the message may mean of the tools without training: its nearest example is one of theirs and near, or it
+        has a word that only theirs have."""
         if not self._novel or not message.strip():
-            return [], []
+            return None
         scores = self._index.scores(message)
         order = [int(row) for row in scores.argsort()[::-1]]
         rows = [row for row in order if self._examples[row][0] in self._novel and scores[row] > 0]
-        if not rows:
-            return [], []
-        is_nearest = rows[0] == order[0] and scores[rows[0]] >= NOVELTY_SIMILARITY
-        if not is_nearest and self._distinctive.isdisjoint(words(message)):
-            return [], []
+        has_word = not self._distinctive.isdisjoint(words(message))
+        if not rows or not (has_word or (rows[0] == order[0] and scores[rows[0]] >= NOVELTY_SIMILARITY)):
+            return None
+        rival = next((float(scores[row]) for row in order if self._examples[row][0] not in self._novel), 0.0)
+        lead = float(scores[rows[0]]) - rival
+        is_sure = scores[rows[0]] >= SURE_SIMILARITY or (has_word and lead >= SURE_LEAD)
         near = [row for row in rows if scores[row] >= CANDIDATE_SHARE * scores[rows[0]]]
         names = list(dict.fromkeys(self._examples[row][0] for row in near))[:MAX_CANDIDATES]
         shown = [row for row in rows if self._examples[row][0] in names][:_DEMONSTRATIONS]
-        return names, [demonstration(*self._examples[row]) for row in reversed(shown)]
+        return Novelty(
+            tuple(names),
+            tuple(demonstration(*self._examples[row]) for row in reversed(shown)),
+            2.0 if is_sure else VETO_CONFIDENCE_WORD if has_word else VETO_CONFIDENCE,
+        )
 
-    def _prefer(self, candidates: Sequence[str], acts: Sequence[Act], message: str) -> list[Act]:
+    def _prefer(self, candidates: Sequence[str], acts: Sequence[Act], message: str) -> Act:
         """Where the examples decided, the model only fills arguments: its choice of name does not count."""
-        chosen = next((act for act in acts if act.name in candidates), None)
-        if chosen is not None:
-            return [chosen]
         similarity = float(max(self._index.scores(message)))
-        return [Act(candidates[0], {}, similarity)]
+        return next((act for act in acts if act.name in candidates), Act(candidates[0], {}, similarity))
 
 
 def _distinctive(examples: Sequence[tuple[str, str]], novel: frozenset[str]) -> frozenset[str]:
@@ -262,8 +290,8 @@ def _distinctive(examples: Sequence[tuple[str, str]], novel: frozenset[str]) -> 
 
 
 def words(text: str) -> set[str]:
-    """The longer words of a text, folded, without a plural s."""
-    return {word.removesuffix("s") for word in fold(text).split() if len(word) >= _MIN_DISTINCTIVE}
+    """The longer words of a text, folded. A plural is another word: "points" is not what "at some point" has."""
+    return {word for word in fold(text).split() if len(word) >= _MIN_DISTINCTIVE}
 
 
 def plain_example(example: str) -> str:

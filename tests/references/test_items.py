@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -84,11 +85,166 @@ def test_an_item_that_a_message_names_in_full(ada: Any) -> None:
     assert item_matches(order, "boots") and not item_matches(order, "piano")
 
 
+#: Two equal blenders, jeans, a tent, a wool sweater; two equal plant pots; a floor lamp, a pen, a cable, a desk lamp.
+BEN, CLARA, MATEO = "#W5613618", "#W6474689", "#W9794904"
+BLENDERS, JEANS, TENT, SWEATER = ["Blender", "Blender"], ["Jeans"], ["Tent"], ["Wool Sweater"]
+
+
+@pytest.fixture(scope="module")
+def orders(records_of: Any) -> dict[str, Any]:
+    customers = ("ada", "ben.ito", "clara.vega", "mateo.zhang", "rosa.singh")
+    return {order.id: order for name in customers for order in records_of(f"{name}@example.com").orders}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "everything from #W5613618 except the tent",
+        "everything except the tent",
+        "everything except for the green tent, please",
+        "everything excluding the tent",
+        "everything apart from the tent",
+        "everything other than the tent",
+        "everything but the tent",
+        "everything, but not the tent",
+        "everything, I'll keep the tent",
+        "all but the tent",
+        "all except the tent",
+        "all of it, not the tent",
+        "all items but the tent",
+        "the whole order without the tent",
+        "the entire order w/o the tent",
+        "the whole order. Keep the tent",
+        "the whole order minus the tent",
+        "my order without the tent",
+        "except the tent",
+        "all but the third one",
+    ],
+)
+def test_everything_but_one_thing(orders: Any, words: str) -> None:
+    assert sorted(names(orders[BEN], words)) == sorted([*BLENDERS, *JEANS, *SWEATER])
+    assert item_matches(orders[BEN], words)
+
+
+@pytest.mark.parametrize(
+    ("order_id", "words", "expected"),
+    [
+        (BEN, "everything except the tent and the jeans", [*BLENDERS, *SWEATER]),
+        (BEN, "everything but the jeans, the tent and the sweater", BLENDERS),
+        (BEN, "all but the tent, not the jeans", [*BLENDERS, *SWEATER]),
+        (BEN, "everything except the blender", [*JEANS, *TENT, *SWEATER]),
+        (BEN, "everything except one blender", ["Blender", *JEANS, *TENT, *SWEATER]),
+        (BEN, "everything but one of the blenders", ["Blender", *JEANS, *TENT, *SWEATER]),
+        (MATEO, "all the lamps except the desk lamp", ["Floor Lamp"]),
+        (MATEO, "both lamps but not the white one", ["Floor Lamp"]),
+        (BEN, "the jeans, not the tent", JEANS),
+        (BEN, "the jeans and the sweater but not the tent", [*JEANS, *SWEATER]),
+        (BEN, "not everything, just the tent", TENT),
+        (BEN, "not the whole order, only the jeans and the tent", [*JEANS, *TENT]),
+        (BEN, "nothing but the tent", TENT),
+    ],
+)
+def test_what_is_left_out(orders: Any, order_id: str, words: str, expected: list[str]) -> None:
+    assert sorted(names(orders[order_id], words)) == sorted(expected)
+
+
+@pytest.mark.parametrize(
+    ("order_id", "words", "part"),
+    [
+        (BEN, "everything except the piano", "the piano"),
+        (BEN, "the whole order without the boots", "the boots"),
+        (BEN, "everything but one", "name what you do mean"),
+        (MATEO, "everything except the lamp", "name what you do mean"),
+        (BEN, "everything except the blenders, jeans, tent and sweater", "nothing is left"),
+        (CLARA, "everything but the plant pots", "nothing is left"),
+    ],
+)
+def test_what_cannot_be_left_out_is_said(orders: Any, order_id: str, words: str, part: str) -> None:
+    outcome = resolve_items(orders[order_id], [words])
+    assert isinstance(outcome, Unknown), "a list to pick from would turn the meaning round"
+    assert part in outcome.text
+
+
+def test_a_name_may_have_such_a_word(orders: Any) -> None:
+    cup = replace(orders[BEN].items[0], name="Keep Cup", variant_id="1", product_id="2")
+    order = replace(orders[BEN], items=(cup, *orders[BEN].items))
+    assert names(order, "the keep cup") == ["Keep Cup"]
+
+
+def test_a_message_that_leaves_a_thing_out_does_not_name_it(orders: Any) -> None:
+    assert items_in(orders[BEN], "please take everything back except the tent") is None
+    assert items_in(orders[BEN], "I'm not happy with the tent, please take it back") == (orders[BEN].items[2],)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("the jeans that do not fit", JEANS),
+        ("the blender that's not working", ["Blender"]),
+        ("the tent without poles", TENT),
+        ("the sweater, no longer wanted", SWEATER),
+        ("the sweater but the burgundy one", SWEATER),
+    ],
+)
+def test_not_and_without_may_just_describe(orders: Any, words: str, expected: list[str]) -> None:
+    assert names(orders[BEN], words) == expected
+
+
+@pytest.mark.parametrize(
+    ("order_id", "words", "expected"),
+    [
+        ("#W8345598", "both umbrellas", ["Umbrella", "Umbrella"]),
+        ("#W8345598", "all the umbrellas", ["Umbrella", "Umbrella"]),
+        ("#W8345598", "the two umbrellas", ["Umbrella", "Umbrella"]),
+        ("#W8345598", "both", ["Umbrella", "Umbrella"]),
+        ("#W8345598", "both of them", ["Umbrella", "Umbrella"]),
+        ("#W8345598", "two of them", ["Umbrella", "Umbrella"]),
+        ("#W8345598", "my umbrellas", ["Umbrella", "Umbrella"]),
+        ("#W8345598", "the umbrella", ["Umbrella"]),
+        (CLARA, "one of the two plant pots", ["Plant Pot"]),
+        (CLARA, "one of the plant pots", ["Plant Pot"]),
+        (CLARA, "just one of my plant pots", ["Plant Pot"]),
+        (CLARA, "only one plant pot", ["Plant Pot"]),
+        (CLARA, "either of the pots", ["Plant Pot"]),
+        (CLARA, "one of them", ["Plant Pot"]),
+        (CLARA, "one plant pot", ["Plant Pot"]),
+        (CLARA, "2 plant pots", ["Plant Pot", "Plant Pot"]),
+        (MATEO, "both lamps", ["Floor Lamp", "Desk Lamp"]),
+        (MATEO, "every lamp", ["Floor Lamp", "Desk Lamp"]),
+        (BEN, "all the tents", TENT),
+        (BEN, "the 4 person tent", TENT),
+        (BEN, "both the tent and the jeans", [*JEANS, *TENT]),
+        (BEN, "both blenders and the tent", [*BLENDERS, *TENT]),
+    ],
+)
+def test_pieces_are_counted(orders: Any, order_id: str, words: str, expected: list[str]) -> None:
+    assert names(orders[order_id], words) == expected
+
+
+@pytest.mark.parametrize("words", ["one of the lamps", "just one of the two lamps", "one lamp"])
+def test_one_of_two_different_things_is_asked_about(orders: Any, words: str) -> None:
+    outcome = resolve_items(orders[MATEO], [words])
+    assert isinstance(outcome, Choose)
+    assert [choice.label.split(" (")[0] for choice in outcome.choices] == ["Floor Lamp", "Desk Lamp"]
+
+
+@pytest.mark.parametrize(
+    "words", ["both umbrellas", "all the umbrellas", "all umbrellas", "every umbrella", "table clock"]
+)
+def test_things_that_are_not_there_are_not_everything(orders: Any, words: str) -> None:
+    for order_id in (BEN, MATEO, "#W3723455"):
+        assert not item_matches(orders[order_id], words), order_id
+
+
 WORDS = st.one_of(
     st.text(max_size=60),
-    st.lists(st.sampled_from("the boots bottle black and , both all second 2 {'color': 'black'} one it".split())).map(
-        " ".join
-    ),
+    st.lists(
+        st.sampled_from(
+            (
+                "the boots bottle black and , both all second 2 {'color': 'black'} one it everything but except not of"
+            ).split()
+        )
+    ).map(" ".join),
 )
 
 

@@ -80,11 +80,11 @@ def make_base() -> object:
 @pytest.fixture(scope="session")
 def real_base() -> Path:
     """The default base model; skips where this box does not have it."""
-    from shopbot.models import locate
+    from shopbot.models import locate_model
 
     named = os.environ.get("SHOPBOT_TEST_MODEL")
     try:
-        path = Path(named) if named else locate()
+        path = Path(named) if named else locate_model()
     except Exception as error:
         pytest.skip(f"the real model is not on this box ({error})")
     if not path.is_file():

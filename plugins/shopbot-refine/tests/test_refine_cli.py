@@ -30,6 +30,15 @@ def test_seed_prints_examples_and_counts() -> None:
     assert parse_example(lines[0], "line 1").acts
 
 
+def test_files_can_be_added_to_the_seed_set(few_examples: list[Example], tmp_path: Path) -> None:
+    data = tmp_path / "rows.jsonl"
+    data.write_text("\n".join(example.to_json() for example in few_examples), encoding="utf-8")
+    alone, _ = training_sets([data], seed=0)
+    together, held_out = training_sets([data], seed=0, with_seed_set=True)
+    assert set(alone) <= set(together)
+    assert len(together) + len(held_out) > 5_000 > len(alone)
+
+
 def test_training_sets_hold_out_some_and_teach_unknown_tools() -> None:
     examples, held_out = training_sets([], seed=0)
     shown = [example for example in examples if example.demonstrations]
@@ -50,6 +59,10 @@ def test_train_writes_the_adapter_and_prints_the_report(
     assert (report["lora"], report["steps"], report["stopped"]) == ("lora.gguf", 2, "steps")
     assert json.loads((tmp_path / "out" / "train.json").read_text(encoding="utf-8")) == report
     assert (tmp_path / "out" / "lora.gguf").is_file()
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text(encoding="utf-8"))
+    assert (manifest["name"], manifest["training_set"]) == ("out", report["fingerprint"])
+    assert manifest["tools"] == ["down", "go", "in", "left", "out", "right", "stop", "up"]
+    assert not manifest["gate"]["passed"], "it has not been evaluated"
     assert "step 2 of 2" in done.stderr
     assert json.loads(CliRunner().invoke(refine, given, catch_exceptions=False).stdout) == report
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def checkpoint() -> None:
-    """List, show, promote and roll back checkpoints."""
+    """List, show, add, promote and roll back checkpoints."""
 
 
 @checkpoint.command("list")
@@ -55,6 +56,20 @@ def show(name: str, as_json: bool) -> None:
     for key, value in described.items():
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         click.echo(printable(f"{key.replace('_', ' '):<14} {text}"))
+
+
+@checkpoint.command()
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@json_option
+def add(folder: Path, as_json: bool) -> None:
+    """Take in a checkpoint that was made elsewhere, its hashes checked. It is not in force until it is promoted."""
+    added = _store().add(folder).manifest
+    if as_json:
+        print_json(added.as_json())
+    else:
+        click.echo(
+            printable(f"Taken in: {added.name}. Put it in force with 'shopbot checkpoint promote {added.name}'.")
+        )
 
 
 @checkpoint.command()

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 @click.option("--plugin", "plugin_names", multiple=True, help="Only the cases of this plugin; may be repeated.")
 @click.option("--case", "case_names", multiple=True, help="Only the case of this name; may be repeated.")
 @click.option("--tag", help="Only cases with this tag.")
+@click.option("--checkpoint", default="", help="Another checkpoint on this box than the one in force.")
 @click.option("--show", is_flag=True, help="Show the conversations that failed.")
 @click.option("--at-least", type=click.FloatRange(0, 1), default=0.0, help="Exit with 3 below this share of passes.")
 @json_option
@@ -26,11 +27,12 @@ def eval_(
     plugin_names: tuple[str, ...],
     case_names: tuple[str, ...],
     tag: str | None,
+    checkpoint: str,
     show: bool,
     at_least: float,
     as_json: bool,
 ) -> None:
-    """Play the plugins' golden cases on the configured checkpoint, each on a fresh demo store."""
+    """Play the plugins' golden cases on the checkpoint in force, each on a fresh demo store."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -41,6 +43,8 @@ def eval_(
     from shopbot.plugins import PluginManager
 
     config = invocation.config
+    if checkpoint:
+        config = config.model_copy(update={"model": config.model.model_copy(update={"checkpoint": checkpoint})})
     plugins = PluginManager.installed(config.plugins)
     cases = [
         (plugin, case)

@@ -8,12 +8,12 @@ reach somebody else's.
 from __future__ import annotations
 
 from shopbot.references.addresses import parse_address, resolve_address
-from shopbot.references.items import resolve_items
+from shopbot.references.items import item_matches, resolve_items
 from shopbot.references.orders import resolve_order
 from shopbot.references.outcome import Choice, Choose, Found, Outcome, Unknown
 from shopbot.references.payments import resolve_payment
 from shopbot.references.products import resolve_product
-from shopbot.references.variants import resolve_variant
+from shopbot.references.variants import matching_variants, resolve_variant
 
 __all__ = [
     "Choice",
@@ -21,6 +21,8 @@ __all__ = [
     "Found",
     "Outcome",
     "Unknown",
+    "item_matches",
+    "matching_variants",
     "parse_address",
     "resolve_address",
     "resolve_items",

@@ -6,18 +6,12 @@ import re
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import partial
 
-from shopbot.references.items import item_matches
+from shopbot.references.items import descriptions, item_matches, naming, resolve_items
 from shopbot.references.outcome import Choice, Choose, Found, Outcome, Unknown
-from shopbot.references.words import (
-    compact,
-    contains_words,
-    digits,
-    identifiers,
-    is_everything,
-    is_pronoun,
-    ordinal,
-)
+from shopbot.references.quantities import ALL, AllBut, all_but, means_everything, pieces_meant
+from shopbot.references.words import compact, contains_words, digits, identifiers, is_everything, is_pronoun, ordinal
 from shopbot.store import CANCELLED, DELIVERED, PENDING, PROCESSED, Order
 from shopbot.textindex import fold
 
@@ -42,7 +36,8 @@ _NICKNAMES = {
 }
 _GENERIC = frozenset(
     "a an the my of one some something order orders purchase purchases parcel package delivery thing things stuff "
-    "item items product products old current existing online with from you i bought ordered made have".split()
+    "item items product products old current existing online with from you i bought ordered made have whole entire "
+    "full complete".split()
 )
 #: More choices than this are not listed; the newest are.
 MAX_CHOICES = 6
@@ -65,12 +60,18 @@ def resolve_order(
     ``eligible`` narrows what can be meant when the words leave it open; an order that is named outright is found even
     if it is not eligible, so that the policy can say why not. ``shown`` are the ids of the orders listed last,
     ``focus`` the one talked about last. ``Found.value`` is a tuple: one order, or several where the customer said
-    "both" or "all".
+    "both" or "all". A thing that is named as it is written is never outdone by a misspelt one, and found in an order
+    that is not eligible, too.
     """
     if not orders:
         return Unknown("You have no orders with us yet.")
+    cut = all_but(words) if words else None
+    if cut is not None and _excepts_orders(cut):
+        resolve = partial(resolve_order, orders, shown=shown, focus=focus, today=today)
+        return _orders_but(resolve(cut.head, eligible=eligible, question=question), resolve(cut.excepted))
     if words and not item_words and _is_generic(words):
         words = None
+    words = words or " ".join(own_orders(orders, " ".join(item_words))) or None
     named = _by_identifier(orders, words or "")
     if named is not None:
         return named
@@ -78,18 +79,21 @@ def resolve_order(
     if words and not fitting and item_words:
         fitting = list(orders)
     if words and not fitting:
-        with_item = [order for order in orders if item_matches(order, words)]
-        if not with_item:
+        fitting = _holders(orders, words, orders)
+        if not fitting:
             return Unknown(f"I can't find \u201c{words}\u201d among your orders.")
-        fitting = with_item
     if item_words:
-        with_items = [order for order in fitting if all(item_matches(order, phrase) for phrase in item_words)]
+        holders = [_holders(fitting, phrase, orders) for phrase in item_words]
+        with_items = [order for order in fitting if all(order in holding for holding in holders)]
         if not with_items and not words:
             return _items_elsewhere(orders, item_words, eligible, question)
         fitting = with_items or fitting
     if amount is not None:
         fitting = [order for order in fitting if _has_amount(order, amount)] or fitting
     possible = [order for order in fitting if eligible(order)] or fitting
+    counted = _holding_all(item_words[0], fitting, possible, focus) if len(item_words) == 1 else None
+    if counted is not None:
+        return Found(counted)
     if words and len(possible) > 1 and _wants_all(words):
         return Found(tuple(possible))
     if len(possible) == 1:
@@ -154,7 +158,7 @@ def _by_description(
     place = ordinal(words, len(listed))
     if place is not None and "last order" not in text:
         return [listed[place]]
-    if is_everything(words) and not _describes_items(orders, words):
+    if _wants_all(words) and not _describes_items(orders, words):
         return _of_status(orders, text) or list(orders)
     fitting = _of_status(orders, text)
     fitting = _of_day(fitting or list(orders), text, today) or fitting
@@ -167,7 +171,7 @@ def _by_description(
         return [(fitting or list(orders))[0]]
     if fitting:
         return fitting
-    return [order for order in orders if item_matches(order, words)]
+    return _holders(orders, words, orders)
 
 
 def _describes_items(orders: Sequence[Order], words: str) -> bool:
@@ -215,8 +219,62 @@ def _of_place(orders: Sequence[Order], text: str) -> list[Order]:
 
 
 def _wants_all(words: str) -> bool:
+    """ "all my orders", "both", "everything"; not "the whole order", nor "one of my orders"."""
     text = fold(words)
-    return is_everything(words) or bool(re.search(r"\borders\b", text))
+    if re.search(r"\borders\b|\b(?:every|each)(?: \w+)? order\b", text):
+        return pieces_meant(words) != 1
+    return is_everything(words) and not re.search(r"\b(?:order|whole|entire)\b", text)
+
+
+def _excepts_orders(cut: AllBut) -> bool:
+    """ "all my orders except the last one", "all but #W1234567"; not "everything except the tent"."""
+    is_about_orders = re.search(r"\borders\b", fold(cut.head)) or identifiers(cut.excepted)
+    return _wants_all(cut.head) and bool(is_about_orders) and not identifiers(cut.head)
+
+
+def _orders_but(meant: Outcome, excepted: Outcome) -> Outcome:
+    """The answer to a question here will name what is meant, so it is not asked which order to leave out."""
+    if not isinstance(meant, Found) or isinstance(excepted, Unknown):
+        return excepted if isinstance(excepted, Unknown) else meant
+    if isinstance(excepted, Choose):
+        return Unknown("I'm not sure which order to leave out; please name the ones you do mean.")
+    left = tuple(order for order in meant.value if order not in excepted.value)
+    return Found(left) if left else Unknown("That leaves none of your orders.")
+
+
+def _holders(among: Sequence[Order], phrase: str, orders: Sequence[Order]) -> list[Order]:
+    """Those of ``among`` in which the phrase names something, and names it best.
+
+    Misspelt words name nothing if an item of any of ``orders`` is named as it is written.
+    """
+    fits = {order.id: fit for order in orders if (fit := naming(order, phrase)) is not None}
+    is_written = any(exact for exact, _, _ in fits.values())
+    left = [order for order in among if order.id in fits and (fits[order.id][0] or not is_written)]
+    best = max((fits[order.id] for order in left), default=None)
+    return [order for order in left if fits[order.id] == best]
+
+
+def _holding_all(
+    phrase: str, fitting: Sequence[Order], possible: Sequence[Order], focus: str | None
+) -> tuple[Order, ...] | None:
+    """The orders that hold "both umbrellas" or "all the lamps", if need be together; None if that is left open."""
+    count = pieces_meant(phrase, descriptions(item for order in fitting for item in order.items))
+    if count is None or count == 1 or means_everything(phrase) or all_but(phrase):
+        return None
+    found = {order.id: resolve_items(order, [phrase]) for order in fitting}
+    held = {order_id: len(one.value) for order_id, one in found.items() if isinstance(one, Found)}
+    in_focus = tuple(order for order in possible if order.id == focus)
+    if in_focus and (count == ALL or held.get(in_focus[0].id, 0) >= count):
+        return in_focus
+    if count == ALL:
+        return tuple(possible)
+    for group in (possible, fitting):
+        enough = tuple(order for order in group if held.get(order.id, 0) >= count)
+        if enough:
+            return enough if len(enough) == 1 else None
+        if sum(held.get(order.id, 0) for order in group) == count:
+            return tuple(group)
+    return None
 
 
 def _has_amount(order: Order, amount: Decimal) -> bool:
@@ -230,13 +288,14 @@ def _items_elsewhere(
     """No order has all the things named: say so, or let the caller split over the orders that have one each."""
     holders: list[Order] = []
     for phrase in item_words:
-        found = [order for order in orders if item_matches(order, phrase)]
+        found = _holders(orders, phrase, orders)
         fitting = [order for order in found if eligible(order)] or found
         if not fitting:
             return Unknown(f"I can't find \u201c{phrase}\u201d in your orders.")
-        if len(fitting) > 1:
+        counted = _holding_all(phrase, found, fitting, None)
+        if counted is None and len(fitting) > 1:
             return Choose(question, tuple(Choice(label(order), order.id) for order in reversed(fitting)))
-        holders += fitting
+        holders += fitting if counted is None else counted
     return Found(_once(holders))
 
 

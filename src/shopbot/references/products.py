@@ -17,14 +17,19 @@ def resolve_product(products: Sequence[Product], words: str) -> Outcome:
         for product in products:
             if product.id == named or product.variant(named):
                 return Found(product)
-    scored = sorted(((name_score(words, product.name), product) for product in products), key=lambda pair: -pair[0])
-    best = scored[0][0] if scored else 0.0
-    top = [product for score, product in scored if score == best]
-    if best < 0.4:
+    scored = [(_fit(words, product.name), product) for product in products]
+    best = max((fit for fit, _ in scored), default=(False, 0.0))
+    top = [product for fit, product in scored if fit == best]
+    if best[1] < 0.4:
         return Unknown(f"I can't find \u201c{words}\u201d in our shop.")
     if len(top) == 1:
         return Found(top[0])
     return Choose("Which product do you mean?", tuple(Choice(product.name, product.id) for product in top[:8]))
+
+
+def _fit(words: str, name: str) -> tuple[bool, float]:
+    """A product that is named as it is written is meant rather than a misspelt one: a table clock, not a tablet."""
+    return name_score(words, name, slips=False) >= 0.7, name_score(words, name)
 
 
 def products_named(products: Sequence[Product], message: str) -> list[Product]:

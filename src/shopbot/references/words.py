@@ -1,4 +1,4 @@
-"""Reading small words: ordinals, pronouns, everything, numbers, order numbers, option dictionaries."""
+"""Reading small words: ordinals, pronouns, numbers, order numbers, option dictionaries, clauses."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _ORDINALS = {
     "ninth": 9,
     "tenth": 10,
 }
-_NUMBERS = {
+NUMBERS = {
     "one": 1,
     "two": 2,
     "three": 3,
@@ -71,6 +71,7 @@ _EVERYTHING = re.compile(
 )
 _IDENTIFIER = re.compile(r"(?<![\w.])#?(?:[A-Za-z]{1,4}[-_ ]?)?\d{3,}(?:-\d+)*(?!\w)")
 _PAIR = re.compile(r"""['"]?([\w][\w /-]{0,40}?)['"]?\s*[:=]\s*['"]([^'"]{0,80})['"]""")
+_CLAUSE_END = re.compile(r"[;?!\n()\u2013\u2014]|\s-\s|\.(?=\s|$)|,(?!\d)")
 _SPLIT = re.compile(r"\s*(?:;|,|\n|\+|&|\band\b|\bplus\b|\bas well as\b)\s*", re.IGNORECASE)
 
 
@@ -85,7 +86,7 @@ def ordinal(words: str, count: int) -> int | None:
         return None  # the latest there is, not the last in the list
     if word in ("last", "latter", "bottom"):
         return count - 1
-    place = _ORDINALS.get(word) or _NUMBERS.get(word) or (int(word) if word.isdecimal() and len(word) < 3 else 0)
+    place = _ORDINALS.get(word) or NUMBERS.get(word) or (int(word) if word.isdecimal() and len(word) < 3 else 0)
     return place - 1 if 0 < place <= count else None
 
 
@@ -133,6 +134,12 @@ def parts(words: str) -> list[str]:
     masked = re.sub(r"\{[^}]*\}|\([^)]*\)", hold, words)
     found = [part for part in _SPLIT.split(masked) if part.strip()]
     return [re.sub(r"\x00(\d+)\x00", lambda match: held[int(match[1])], part).strip() for part in found]
+
+
+def clauses(text: str) -> str:
+    """The folded text with " | " where a clause ends: "no, waterproof please" → "no | waterproof please"."""
+    folded = (fold(clause) for clause in _CLAUSE_END.split(text))
+    return " | ".join(clause for clause in folded if clause)
 
 
 def contains_words(text: str, phrase: str) -> bool:

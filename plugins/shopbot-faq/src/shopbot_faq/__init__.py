@@ -6,10 +6,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from shopbot import Case, Tool, hookimpl
+from shopbot import hookimpl
 
 if TYPE_CHECKING:
     import click
+
+    from shopbot import Case, Tool
 
 
 @hookimpl

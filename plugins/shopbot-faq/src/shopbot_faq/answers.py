@@ -1,13 +1,18 @@
-"""From a customer's message to what the shop's pages say about it, or to an honest "I could not find that"."""
+"""From a customer's message to what the shop's pages say about it, or to an honest "I could not find that".
+
+Three tiers: *sure*, the passages that answer; *close*, one passage that may be meant, quoted as such; *none*, the titles of
+what comes nearest. Whatever is said about the shop is the shop's own text.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from shopbot import Answer
+from shopbot_faq import search
 from shopbot_faq.markdown import Passage
 from shopbot_faq.search import Hit, PassageIndex
 from shopbot_faq.words import fold, terms
@@ -16,8 +21,12 @@ MAX_ANSWERS = 2
 MAX_ANSWER_CHARS = 700
 _MAX_SENTENCES = 8
 _MAX_PLACE_CHARS = 60
-#: A page is named as close from this score on.
-_CLOSE = 0.05
+_CLOSE_LEAD = "I'm not sure this is what you mean; this is the closest I find in our pages:"
+_CLOSE_END = "If that does not answer it, ask me for a human agent."
+#: A page is named from this score on.
+_NAMED = 0.05
+#: A passage leads clearly when its score is this many times the next one's and no text is nearer in wording.
+_CLEAR_LEAD = 1.25
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
 _ASKED = re.compile(
     r"(?:^|\b(?:and|also|plus|or)\s+)(?=(?:how|what|when|where|which|who|why|do|does|can|could|is|are|may|will)\b)",
@@ -28,13 +37,30 @@ _IS_QUESTION = re.compile(
 )
 
 
+Certainty = Literal["sure", "close", "none"]
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a message led to. ``hits`` answer it, one per question; empty: nothing does, and ``close`` comes nearest."""
+    """What a message led to.
+
+    ``hits`` answer it, one per question. Where nothing does, ``quoted`` is the one passage that may be meant, if one
+    comes close and leads clearly, and ``named`` are those whose titles are given.
+    """
 
     hits: tuple[Hit, ...] = ()
-    close: tuple[Hit, ...] = ()
+    quoted: Hit | None = None
+    named: tuple[Hit, ...] = ()
     words: frozenset[str] = field(default_factory=frozenset)
+
+    @property
+    def certainty(self) -> Certainty:
+        return "sure" if self.hits else "close" if self.quoted else "none"
+
+    @property
+    def shown(self) -> tuple[Hit, ...]:
+        """The passages whose text the customer gets to read."""
+        return self.hits or ((self.quoted,) if self.quoted else ())
 
 
 def find(index: PassageIndex, message: str, threshold: float, topic: str | None = None) -> Found:
@@ -48,7 +74,15 @@ def find(index: PassageIndex, message: str, threshold: float, topic: str | None 
         sure = _distinct([hit for hit in (*whole[:1], *sure) if hit.score >= threshold])[:1]
     if sure:
         return Found(hits=tuple(sure[:MAX_ANSWERS]), words=words)
-    return Found(close=tuple(hit for hit in whole if hit.score >= _CLOSE), words=words)
+    named = tuple(hit for hit in whole if hit.score >= _NAMED)
+    return Found(quoted=clear_first(whole, search.CLOSE_SHARE * threshold), named=named, words=words)
+
+
+def clear_first(hits: Sequence[Hit], bound: float) -> Hit | None:
+    """The best hit if it reaches ``bound`` and leads clearly."""
+    if not hits or hits[0].score < bound or not hits[0].is_nearest:
+        return None
+    return hits[0] if len(hits) < 2 or hits[0].score >= _CLEAR_LEAD * hits[1].score else None
 
 
 def split_questions(message: str) -> list[str]:
@@ -60,29 +94,29 @@ def split_questions(message: str) -> list[str]:
 
 def answer(found: Found, lead: str = "") -> Answer:
     """The reply: what the pages say and where; ``lead`` is put before it."""
-    if not found.hits:
+    if not found.shown:
         return not_found(found)
-    shown = [(hit, excerpt(hit.passage.text, found.words)) for hit in found.hits]
+    shown = [(hit, excerpt(hit.passage.text, found.words)) for hit in found.shown]
     paragraphs = [f"{text}\n\nSource: {hit.passage.title} ({hit.passage.link})" for hit, text in shown]
+    if found.certainty == "close":
+        paragraphs = [_CLOSE_LEAD, *paragraphs, _CLOSE_END]
     first, *more = [_content(hit, text) for hit, text in shown]
-    return Answer("\n\n".join(([lead] if lead else []) + paragraphs), content={**first, "also": more})
+    text = "\n\n".join(([lead] if lead else []) + paragraphs)
+    return Answer(text, content={**first, "certainty": found.certainty, "also": more})
 
 
 def not_found(found: Found) -> Answer:
-    """The honest reply when no page answers; pages that come close are named, not quoted."""
+    """The honest reply when no page answers; pages that come near are named, not quoted."""
     text = "I could not find an answer to that in the shop's pages."
-    if found.close:
-        listed = "\n".join(f"- {hit.passage.title} ({hit.passage.link})" for hit in found.close)
-        text += f" These come closest:\n{listed}\n"
-    separator = "" if text.endswith("\n") else " "
-    text += (
-        f"{separator}If they do not help, ask me for a human agent."
-        if found.close
-        else (" If you like, ask me for a human agent, who can help you further.")
-    )
-    score = found.close[0].score if found.close else 0.0
-    close = [{"title": hit.passage.title, "link": hit.passage.link} for hit in found.close]
-    return Answer(text, content={"title": None, "link": None, "text": "", "score": round(score, 3), "close": close})
+    if found.named:
+        listed = "\n".join(f"- {hit.passage.title} ({hit.passage.link})" for hit in found.named)
+        text += f" These come closest:\n{listed}\nIf they do not help, ask me for a human agent."
+    else:
+        text += " If you like, ask me for a human agent, who can help you further."
+    score = found.named[0].score if found.named else 0.0
+    close = [{"title": hit.passage.title, "link": hit.passage.link} for hit in found.named]
+    content = {"title": None, "link": None, "text": "", "score": round(score, 3), "certainty": "none", "close": close}
+    return Answer(text, content=content)
 
 
 def excerpt(text: str, words: frozenset[str], limit: int = MAX_ANSWER_CHARS) -> str:

@@ -1,4 +1,7 @@
-"""``shopbot faq``: look at a folder of FAQ files the way the bot does."""
+"""``shopbot faq``: look at a folder of FAQ files the way the bot does.
+
+The search is imported by the commands that need it: numpy would slow down every ``shopbot --help``.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,6 @@ from typing import Any
 
 import click
 
-from shopbot_faq.folder import EXAMPLE_FOLDER, FaqFolder
-from shopbot_faq.search import THRESHOLD
-
 
 @click.group()
 def faq() -> None:
@@ -18,11 +18,13 @@ def faq() -> None:
 
 
 @faq.command()
-@click.argument("folder", type=click.Path(path_type=Path), default=EXAMPLE_FOLDER)
+@click.argument("folder", type=click.Path(path_type=Path), required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
-def check(folder: Path, as_json: bool) -> None:
-    """List the passages of FOLDER and what is left out; exit code 1 if something is."""
-    opened = FaqFolder(folder)
+def check(folder: Path | None, as_json: bool) -> None:
+    """List the passages of FOLDER (default: the example files) and what is left out; exit code 1 if something is."""
+    from shopbot_faq.folder import EXAMPLE_FOLDER, FaqFolder
+
+    opened = FaqFolder(folder or EXAMPLE_FOLDER)
     passages = opened.index.passages
     problems = opened.problems()
     if as_json:
@@ -43,20 +45,32 @@ def check(folder: Path, as_json: bool) -> None:
 
 @faq.command()
 @click.argument("text")
-@click.option("--folder", type=click.Path(path_type=Path), default=EXAMPLE_FOLDER, help="Default: the example files.")
+@click.option("--folder", type=click.Path(path_type=Path), help="Default: the example files.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
-def search(text: str, folder: Path, as_json: bool) -> None:
-    """The passages nearest to TEXT, best first, and whether the bot would answer from the first."""
-    hits = FaqFolder(folder).index.search(text)
-    found = [
-        {"id": h.passage.id, "title": h.passage.title, "score": round(h.score, 3), "is_answer": h.score >= THRESHOLD}
-        for h in hits
+def search(text: str, folder: Path | None, as_json: bool) -> None:
+    """The passages nearest to TEXT, best first, and whether the bot would answer from the first or quote it."""
+    from shopbot_faq.answers import find
+    from shopbot_faq.folder import EXAMPLE_FOLDER, FaqFolder
+    from shopbot_faq.search import THRESHOLD
+
+    index = FaqFolder(folder or EXAMPLE_FOLDER).index
+    hits, found = index.search(text), find(index, text, THRESHOLD)
+    shown = {hit.passage.id: found.certainty for hit in found.shown}
+    rows = [
+        {
+            "id": hit.passage.id,
+            "title": hit.passage.title,
+            "score": round(hit.score, 3),
+            "is_answer": hit.score >= THRESHOLD,
+            "certainty": shown.get(hit.passage.id, "none"),
+        }
+        for hit in hits
     ]
     if as_json:
-        _print_json(found)
+        _print_json(rows)
         return
-    for row in found:
-        click.echo(f"{row['score']:.2f}  {'answer' if row['is_answer'] else '-     '}  {row['id']}  {row['title']}")
+    for row in rows:
+        click.echo(f"{row['score']:.2f}  {row['certainty']:5}  {row['id']}  {row['title']}")
 
 
 def _print_json(value: Any) -> None:

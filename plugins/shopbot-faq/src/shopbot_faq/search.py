@@ -9,6 +9,7 @@ passages and say whether there is an answer at all. The weights were fitted on t
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,28 +21,39 @@ from rapidfuzz.distance import OSA
 
 from shopbot import TextIndex
 from shopbot_faq.markdown import Passage
-from shopbot_faq.words import Term, common_stems, fold, known_words, stem, terms
+from shopbot_faq.words import Term, english_words, fold, is_common, known_words, stem, terms
 
 Array = npt.NDArray[np.float32]
 FEATURES = ("covered", "title", "ngram", "ngram_whole", "meaning")
-NONE_FEATURES = ("bias", "unknown")
+NONE_FEATURES = ("bias", "unknown", "length")
 #: From ``run.py --fit``; one weight per name above.
-WEIGHTS = (2.41, 0.75, 2.27, 24.29, 3.02)
-NONE_WEIGHTS = (8.39, 0.25)
+WEIGHTS = (5.35, 2.54, 1.82, 9.86, 4.75)
+NONE_WEIGHTS = (10.07, 0.91, -1.38)
 #: An answer is given from this chance on that some passage answers the question; measured, see README.md.
-THRESHOLD = 0.6
+THRESHOLD = 0.47
+#: From this share of the threshold on a passage comes close: it may be quoted, as what may be meant; measured too.
+CLOSE_SHARE = 0.2
 _CONCEPT_MATCH = 0.8
 _COMMON_WEIGHT = 0.35
 _MAX_QUERY_WORDS = 80
 _MAX_QUERY_CHARS = 2_000
+_MAX_CLAUSES = 8
+#: A word that begins with another letter must be at least this like.
+_FIRST_LETTER_OFF = 0.79
+_CLAUSE_END = re.compile(
+    r"[.,;:!?\n()]+|\b(?:and|but|so|because|since|then|or|though|if|when|as|that|which|where|how|what|who|can|could|do|does"
+    r"|is|are|will|would)\b",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A passage and the chance in [0, 1] that it answers the question."""
+    """A passage and the chance in [0, 1] that it answers the question; ``is_nearest``: no text is nearer in wording."""
 
     passage: Passage
     score: float
+    is_nearest: bool = False
 
 
 class PassageIndex:
@@ -55,8 +67,8 @@ class PassageIndex:
         self._idf = _inverse_frequencies(whole)
         self._rare = math.log(1 + len(self.passages))
         self._spellings = sorted(known_words() | {term.word for row in whole for term in row if " " not in term.word})
-        self._is_spelling = frozenset(self._spellings)
-        self._known_stems = frozenset(map(stem, self._spellings))
+        self._is_spelling = english_words().union(self._spellings)
+        self._known_stems = frozenset(map(stem, self._is_spelling))
         self._in_passage = _Postings(whole)
         self._in_title = _Postings([terms(_titles(passage)) for passage in self.passages])
         self._ngrams = TextIndex([face for _, face in faces])
@@ -68,14 +80,14 @@ class PassageIndex:
 
     def weight(self, term: Term) -> float:
         """What a word of a question counts: rare in the pages much, everyday words little."""
-        return self.idf(term.concept) * (_COMMON_WEIGHT if term.stem in common_stems() else 1.0)
+        return self.idf(term.concept) * (_COMMON_WEIGHT if is_common(term) else 1.0)
 
     def search(self, question: str, limit: int = 3, topic: str | None = None) -> list[Hit]:
         """The best passages, best first. ``topic`` restricts them to files with that ``topic:`` in the front matter."""
         if not self.passages:
             return []
         features, none = self.features(question)
-        utility = features @ np.array(WEIGHTS, dtype=np.float32)
+        utility = (features * np.array(WEIGHTS, dtype=np.float32)).sum(axis=1)
         if topic is not None:
             outside = np.array([passage.topic != topic for passage in self.passages])
             utility[outside] = -np.inf
@@ -84,12 +96,19 @@ class PassageIndex:
         weight = np.exp(utility - top)
         order = np.argsort(-utility, kind="stable")[:limit]
         total = float(weight.sum()) + math.exp(floor - top)
-        return [Hit(self.passages[row], float(weight[row]) / total) for row in order if np.isfinite(utility[row])]
+        wording = np.where(np.isfinite(utility), features[:, FEATURES.index("ngram_whole")], 0)
+        is_nearest = (wording == wording.max()) & (wording > 0)
+        return [
+            Hit(self.passages[row], float(weight[row]) / total, bool(is_nearest[row]))
+            for row in order
+            if np.isfinite(utility[row])
+        ]
 
     def features(self, question: str) -> tuple[Array, Array]:
         """(passages × :data:`FEATURES`, :data:`NONE_FEATURES`) of a question; public for the benchmark."""
-        question = question[:_MAX_QUERY_CHARS]
-        question = " ".join(self._spelling(word) for word in fold(question)[:_MAX_QUERY_WORDS])
+        known: dict[str, str] = {}
+        clauses = [self._corrected(clause, known) for clause in _CLAUSE_END.split(question[:_MAX_QUERY_CHARS])]
+        question = self._corrected(question[:_MAX_QUERY_CHARS], known)
         asked = self._asked(question)
         weights = [self.weight(term) for term in asked]
         mass = sum(weights) or 1.0
@@ -105,29 +124,52 @@ class PassageIndex:
             title / mass,
             self._best(self._ngrams.scores(question)),
             self._whole_ngrams.scores(question),
-            self._best(self._meanings.scores(_meaning(asked))),
+            self._meaning(asked, clauses),
         ]
-        none = np.array([1.0, unknown / mass], dtype=np.float32)
+        none = np.array([1.0, unknown / mass, math.log1p(len(asked))], dtype=np.float32)
         return np.stack(columns, axis=1), none
 
     def _asked(self, question: str) -> list[Term]:
-        """The telling words of a question, each once; numbers only if the pages have them."""
+        """The telling words of a question, each once; numbers and kinds only if the pages have them."""
         found = {term.concept: term for term in terms(question, limit=_MAX_QUERY_WORDS)}
-        return [term for term in found.values() if not term.word.isdigit() or self._in_passage.has(term)]
+        return [
+            term for term in found.values() if not (term.is_kind or term.word.isdigit()) or self._in_passage.has(term)
+        ]
+
+    def _meaning(self, asked: Sequence[Term], clauses: Sequence[str]) -> Array:
+        """How near the whole question, or one clause of it, comes to a face of a passage in meaning."""
+        meanings = {_meaning(asked), *(_meaning(self._asked(clause)) for clause in clauses)}
+        longest = sorted(filter(None, meanings), key=lambda text: (-len(text), text))[: 1 + _MAX_CLAUSES]
+        scores = [self._best(self._meanings.scores(meaning)) for meaning in longest]
+        return np.max(scores, axis=0) if scores else np.zeros(len(self.passages), dtype=np.float32)
+
+    def _corrected(self, text: str, known: dict[str, str]) -> str:
+        """The words of ``text``, spelt right; ``known`` keeps what was found out."""
+        words = fold(text)[:_MAX_QUERY_WORDS]
+        for word in words:
+            if word not in known:
+                known[word] = self._spelling(word)
+        return " ".join(known[word] for word in words)
 
     def _spelling(self, word: str) -> str:
         """The known word that ``word`` most likely is; the word itself if it is known, short, or like none."""
         if len(word) < 4 or not word.isalpha() or word in self._is_spelling or stem(word) in self._known_stems:
             return word
-        cutoff = 0.74 if len(word) == 4 else 0.79
-        near = process.extractOne(word, self._spellings, scorer=OSA.normalized_similarity, score_cutoff=cutoff)
-        return near[0] if near and (len(word) > 5 or near[0][0] == word[0]) else word
+        cutoff = 0.74 if len(word) == 4 or len(word) > 7 else 0.79
+        near = process.extract(word, self._spellings, scorer=OSA.normalized_similarity, score_cutoff=cutoff, limit=5)
+        likely = [found for found, score, _ in near if found[0] == word[0] or (len(word) > 5 and score >= _FIRST_LETTER_OFF)]
+        return max(likely, key=lambda found: _likeness(word, found), default=word)
 
     def _best(self, by_face: Array) -> Array:
         """The largest value of a passage's faces, shape (passages,)."""
         best = np.zeros(len(self.passages), dtype=np.float32)
         np.maximum.at(best, self._face_rows, by_face)
         return best
+
+
+def _likeness(word: str, found: str) -> tuple[float, bool]:
+    """How likely ``word`` is a misspelling of ``found``; letters that changed places are likelier than other letters."""
+    return OSA.normalized_similarity(word, found), sorted(word) == sorted(found)
 
 
 class _Postings:

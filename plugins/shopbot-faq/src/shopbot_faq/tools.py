@@ -92,7 +92,9 @@ def answer_shipping(index: PassageIndex, question: str, place: str | None, thres
     if found.hits:
         return answer(found)
     anywhere = find(index, question, threshold)
-    return answer(anywhere if anywhere.hits or not found.close else found)
+    if anywhere.hits or not (found.shown or found.named):
+        return answer(anywhere)
+    return answer(anywhere if anywhere.quoted and not found.quoted else found)
 
 
 def _answer_place(index: PassageIndex, question: str, place: str, threshold: float) -> Answer:

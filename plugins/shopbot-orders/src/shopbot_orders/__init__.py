@@ -6,8 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from shopbot.hookspecs import hookimpl
-from shopbot.tools import Tool
+from shopbot import Tool, hookimpl
 from shopbot_orders.catalogue import product_info
 from shopbot_orders.changing import cancel_order, change_address, change_default_address, change_payment
 from shopbot_orders.invoices import invoice
@@ -16,7 +15,7 @@ from shopbot_orders.settings import Settings
 from shopbot_orders.swapping import change_items
 
 if TYPE_CHECKING:
-    from shopbot.evals import Case
+    from shopbot import Case
 
 
 @hookimpl
@@ -41,6 +40,6 @@ def shopbot_register_tools(config: Mapping[str, Any]) -> list[Tool]:
 @hookimpl
 def shopbot_register_cases() -> Iterable[Case]:
     """The plugin's golden cases."""
-    from shopbot.evals import load_cases
+    from shopbot import load_cases
 
     return load_cases(Path(__file__).with_name("cases.toml"))

@@ -6,10 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Annotated
 
-from shopbot.references.variants import matching_variants
-from shopbot.store import Product, Variant
-from shopbot.tools import Context, Slot, tool
-from shopbot.types import Answer
+from shopbot import Answer, Context, Product, Slot, Variant, matching_variants, tool
 from shopbot_orders.wording import money, options
 
 #: More variants than this are not listed one by one.

@@ -7,9 +7,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Annotated
 
-from shopbot.store import CANCELLED, Address, Order, Payment, PaymentMethod
-from shopbot.tools import Context, Slot, tool
-from shopbot.types import Answer
+from shopbot import CANCELLED, Address, Answer, Context, Order, Payment, PaymentMethod, Slot, tool
 from shopbot_orders.money import outstanding, settle
 from shopbot_orders.policy import (
     Reason,
@@ -121,7 +119,9 @@ def _address_text(ctx: Context, order: Order, address: Address) -> str:
 def change_address(
     ctx: Context,
     order: Annotated[Order, Slot("Which order should go to another address?", only=is_redirectable)],
-    address: Annotated[Address, Slot("What is the full address: street and number, city, state and postcode?")],
+    address: Annotated[
+        Address, Slot("What is the full address: street and number, city, postcode, and state or country?")
+    ],
 ) -> Answer:
     """Change the delivery address of a pending order."""
     before = ctx.write.order(order.id)
@@ -203,7 +203,9 @@ def _default_address_text(ctx: Context, address: Address) -> str:
 )
 def change_default_address(
     ctx: Context,
-    address: Annotated[Address, Slot("What is your new address: street and number, city, state and postcode?")],
+    address: Annotated[
+        Address, Slot("What is your new address: street and number, city, postcode, and state or country?")
+    ],
 ) -> Answer:
     """Change the customer's default address; orders placed so far keep theirs."""
     before = ctx.write.customer(ctx.me.id)

@@ -5,9 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated
 
-from shopbot.store import Order
-from shopbot.tools import Context, Slot, tool
-from shopbot.types import Answer
+from shopbot import Answer, Context, Order, Slot, tool
 from shopbot_orders.money import outstanding
 from shopbot_orders.wording import day, money, paid_through, status
 

@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
 
-from shopbot.errors import ConflictError
-from shopbot.store import Customer, Order, PaymentMethod
-from shopbot.tools import Context
+from shopbot import ConflictError, Context, Customer, Order, PaymentMethod
 
 
 def outstanding(order: Order) -> dict[str, Decimal]:

@@ -12,8 +12,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Literal
 
-from shopbot.errors import NotFoundError
-from shopbot.store import (
+from shopbot import (
     CANCELLED,
     DELIVERED,
     EXCHANGE_REQUESTED,
@@ -22,15 +21,16 @@ from shopbot.store import (
     PROCESSED,
     RETURN_REQUESTED,
     Address,
+    Context,
     Customer,
+    NotFoundError,
     Order,
     OrderItem,
     PaymentMethod,
     Product,
+    Refusal,
     Variant,
 )
-from shopbot.tools import Context
-from shopbot.types import Refusal
 from shopbot_orders.money import covers, outstanding
 from shopbot_orders.settings import Settings
 from shopbot_orders.wording import method_name, money, options
@@ -117,7 +117,8 @@ def may_change_payment(ctx: Context, order: Order, payment: PaymentMethod) -> Re
     if method is None:
         return _NO_METHOD
     if method.id in paid:
-        return Refusal(f"Order {order.id} is paid with your {method_name(customer, method)} already.")
+        text = f"Order {order.id} is paid with your {method_name(customer, method)} already."
+        return Refusal(text, slot="payment")
     return _uncovered(ctx, method, sum(paid.values(), Decimal(0)))
 
 
@@ -190,7 +191,7 @@ def _unusable(address: Address) -> Refusal | None:
     if any(len(line) > _LONGEST_LINE or not line.isprintable() for line in lines):
         return Refusal("That address doesn't look right to me.")
     if not (address.line1.strip() and address.city.strip() and address.postcode.strip()):
-        return Refusal("I need the full address: street and number, city, state and postcode.")
+        return Refusal("I need the full address: street and number, city, postcode, and state or country.")
     return None
 
 
@@ -228,4 +229,5 @@ def _uncovered(ctx: Context, method: PaymentMethod, amount: Decimal) -> Refusal 
     if covers(method, amount):
         return None
     balance = money(ctx, method.balance or Decimal(0))
-    return Refusal(f"Your gift card has {balance} on it, which doesn't cover {money(ctx, amount)}.")
+    text = f"Your gift card has {balance} on it, which doesn't cover {money(ctx, amount)}."
+    return Refusal(text, slot="payment")

@@ -6,11 +6,21 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
-from shopbot.references import Found, resolve_items
-from shopbot.references.items import item_matches
-from shopbot.store import CANCELLED, DELIVERED, PROCESSED, Fulfillment, Order, OrderItem
-from shopbot.tools import Context, Slot, tool
-from shopbot.types import Answer
+from shopbot import (
+    CANCELLED,
+    DELIVERED,
+    PROCESSED,
+    Answer,
+    Context,
+    Found,
+    Fulfillment,
+    Order,
+    OrderItem,
+    Slot,
+    item_matches,
+    resolve_items,
+    tool,
+)
 from shopbot_orders.money import outstanding
 from shopbot_orders.settings import Settings
 from shopbot_orders.wording import day, listing, method_name, money, paid_through, status, things

@@ -8,7 +8,7 @@ from typing import Any
 
 import pydantic
 
-from shopbot.errors import ConfigError
+from shopbot import ConfigError
 
 _PLACEHOLDER = "{tracking_id}"
 

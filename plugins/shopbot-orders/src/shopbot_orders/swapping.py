@@ -7,10 +7,19 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Annotated, Any
 
-from shopbot.errors import ConflictError
-from shopbot.store import PENDING_MODIFIED, Order, OrderItem, Payment, PaymentMethod, Variant
-from shopbot.tools import Context, Slot, tool
-from shopbot.types import Answer
+from shopbot import (
+    PENDING_MODIFIED,
+    Answer,
+    ConflictError,
+    Context,
+    Order,
+    OrderItem,
+    Payment,
+    PaymentMethod,
+    Slot,
+    Variant,
+    tool,
+)
 from shopbot_orders.money import payer, settle
 from shopbot_orders.policy import is_changeable, may_change_items, price_difference
 from shopbot_orders.wording import method_name, money, options, paid_through, refund

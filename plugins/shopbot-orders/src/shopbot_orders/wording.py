@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 
-from shopbot.store import Customer, Order, OrderItem, PaymentMethod, Variant
-from shopbot.tools import Context
+from shopbot import Context, Customer, Order, OrderItem, PaymentMethod, Variant
 from shopbot_orders.settings import Settings
 
 

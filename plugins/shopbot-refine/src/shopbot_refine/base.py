@@ -16,7 +16,7 @@ import torch
 from tokenizers import decoders, models, pre_tokenizers
 from transformers import AutoModelForCausalLM, GgufConfig
 
-from shopbot.errors import ModelCorruptError, ModelError, ModelNotFoundError
+from shopbot import ModelCorruptError, ModelError, ModelNotFoundError
 
 # ``tokenizer.ggml.pre`` → whether digits stand alone before the byte-level split. Names as llama.cpp knows them.
 _SPLITS_DIGITS = {"smollm": True, "gpt-2": False, "default": False}

@@ -45,12 +45,13 @@ def seed(rows: int, seed: int, stats: bool) -> None:
     metavar="FILE",
     help="Examples as JSON Lines; may be given again. Without it: the seed set.",
 )
+@click.option("--with-seed-set", is_flag=True, help="Train on the seed set too, not on --data alone.")
 @click.option("--base", type=_READABLE, help="The base model, a GGUF. Without it: the default model on this box.")
 @click.option(
     "--output",
     type=click.Path(file_okay=False, path_type=Path),
     required=True,
-    help="The folder that gets lora.gguf and train.json.",
+    help="The folder that gets lora.gguf, train.json and manifest.json: a checkpoint.",
 )
 @click.option("--init-lora", type=_READABLE, help="A LoRA adapter to go on from, of the same base and rank.")
 @click.option("--epochs", default=2.0, show_default=True, help="How often every example is seen.")
@@ -64,6 +65,7 @@ def seed(rows: int, seed: int, stats: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def train(
     data: tuple[Path, ...],
+    with_seed_set: bool,
     base: Path | None,
     output: Path,
     init_lora: Path | None,
@@ -78,10 +80,12 @@ def train(
     as_json: bool,
 ) -> None:
     """Train a LoRA adapter. Stop it when you like: the same command goes on where it was."""
-    # Spinning threads stall training when another process wants the cores. OpenMP reads this when torch is imported.
+    # Threads that spin for long stall training when another process wants the cores. OpenMP reads this when torch is
+    # imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    from shopbot.models import locate
-    from shopbot.understand import render_prompt
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+    from shopbot import locate_model, render_prompt
+    from shopbot_refine.manifest import describe
     from shopbot_refine.sets import training_sets
     from shopbot_refine.settings import TrainSettings
     from shopbot_refine.train import train as run_train
@@ -96,22 +100,25 @@ def train(
         threads=threads,
         init_lora=init_lora,
     )
-    examples, eval_examples = training_sets(data, seed=seed)
+    base = base or locate_model()
+    examples, eval_examples = training_sets(data, seed=seed, with_seed_set=with_seed_set)
     report = run_train(
         examples,
         eval_examples=eval_examples,
-        base=base or locate(),
+        base=base,
         output=output,
         settings=settings,
         render=render_prompt,
         progress=_show,
         fresh=not resume,
     )
+    manifest = describe(output, report, base=base, examples=examples, init_lora=init_lora)
     if as_json:
         click.echo(json.dumps(report.as_json(), indent=1, sort_keys=True))
     else:
         loss = f"{report.eval_losses[-1][1]:.4f}" if report.eval_losses else "not measured"
         click.echo(f"{output / report.lora}: {report.steps} steps in {report.seconds:.0f} s, eval loss {loss}")
+        click.echo(f"Next: 'shopbot checkpoint add {output}' and 'shopbot eval --checkpoint {manifest.name}'.")
 
 
 def _show(progress: Progress) -> None:

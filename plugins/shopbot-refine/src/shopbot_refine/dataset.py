@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from shopbot.errors import ShopbotError
+from shopbot import ShopbotError
 
 
 class DatasetError(ShopbotError):

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from shopbot.errors import ModelError
+from shopbot import ModelError
 from shopbot_refine.lora import GROUPS, LoraParameters, adapted_linear
 
 

@@ -14,7 +14,7 @@ import gguf
 import numpy as np
 import torch
 
-from shopbot.errors import ModelCorruptError, ModelError
+from shopbot import ModelCorruptError, ModelError
 from shopbot_refine.base import header_value, read_header
 from shopbot_refine.lora import AdapterWeights
 

@@ -13,12 +13,21 @@ EVAL_SHARE = 0.03
 DEMONSTRATION_SHARE = 0.06  # of the examples, added: tools the model has never seen, shown by demonstrations
 
 
-def training_sets(data: Sequence[Path], *, seed: int) -> tuple[list[Example], list[Example]]:
-    """(train, eval) from the files, or from the seed set where there are none. Raises :class:`DatasetError`."""
+def training_sets(
+    data: Sequence[Path], *, seed: int, with_seed_set: bool = False
+) -> tuple[list[Example], list[Example]]:
+    """(train, eval) from the files, from the seed set where there are none, or from both.
+
+    Raises :class:`DatasetError`.
+    """
+    examples: list[Example] = []
+    held_out: list[Example] = []
     if data:
         examples, held_out = split_examples(load_examples(data), eval_share=EVAL_SHARE, seed=seed)
         if not examples:
             raise DatasetError(f"No examples in {', '.join(map(str, data))}.", remedy="Give files that hold some.")
-        return examples, held_out
-    examples, held_out = split_seed(eval_share=EVAL_SHARE, seed=seed)
-    return examples + renamed(examples, count=round(len(examples) * DEMONSTRATION_SHARE), seed=seed), held_out
+    if with_seed_set or not data:
+        own, own_held_out = split_seed(eval_share=EVAL_SHARE, seed=seed)
+        own += renamed(own, count=round(len(own) * DEMONSTRATION_SHARE), seed=seed)
+        examples, held_out = examples + own, held_out + own_held_out
+    return examples, held_out

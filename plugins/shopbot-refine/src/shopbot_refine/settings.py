@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from shopbot.errors import ConfigError
+from shopbot import ConfigError
 from shopbot_refine.dataset import file_fingerprint
 
 

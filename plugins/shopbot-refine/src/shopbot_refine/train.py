@@ -23,7 +23,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from shopbot.errors import ConfigError, ModelError
+from shopbot import ConfigError, ModelError
 from shopbot_refine.base import load_model, load_tokenizer
 from shopbot_refine.batches import Batch, Render, Row, collate, encode, plan_batches
 from shopbot_refine.dataset import DatasetError, Example, file_fingerprint, fingerprint

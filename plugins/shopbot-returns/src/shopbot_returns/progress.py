@@ -8,8 +8,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any
 
-from shopbot import Answer, Context, Exchange, Order, Payment, Refusal, Return, Slot, tool
-from shopbot.store import CANCELLED, DELIVERED
+from shopbot import CANCELLED, DELIVERED, Answer, Context, Exchange, Order, Payment, Refusal, Return, Slot, tool
 from shopbot_returns.rules import last_day, may_return_order, return_amount
 from shopbot_returns.settings import Settings, read_settings
 from shopbot_returns.wording import business_day, day, item_lines, method_named, money, names, pieces, refund_speed

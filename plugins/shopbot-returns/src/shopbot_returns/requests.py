@@ -7,9 +7,21 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Annotated, Any
 
-from shopbot import Answer, Context, Exchange, Order, OrderItem, PaymentMethod, Return, Slot, Variant, tool
-from shopbot.errors import ConflictError
-from shopbot.store import EXCHANGE_REQUESTED, RETURN_REQUESTED
+from shopbot import (
+    EXCHANGE_REQUESTED,
+    RETURN_REQUESTED,
+    Answer,
+    ConflictError,
+    Context,
+    Exchange,
+    Order,
+    OrderItem,
+    PaymentMethod,
+    Return,
+    Slot,
+    Variant,
+    tool,
+)
 from shopbot_returns.rules import (
     may_exchange,
     may_exchange_order,

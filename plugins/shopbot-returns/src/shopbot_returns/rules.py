@@ -11,8 +11,7 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 
-from shopbot import Context, Customer, Order, OrderItem, PaymentMethod, Refusal, Return, Variant
-from shopbot.store import (
+from shopbot import (
     CANCELLED,
     DELIVERED,
     EXCHANGE_REQUESTED,
@@ -20,6 +19,14 @@ from shopbot.store import (
     PENDING_MODIFIED,
     PROCESSED,
     RETURN_REQUESTED,
+    Context,
+    Customer,
+    Order,
+    OrderItem,
+    PaymentMethod,
+    Refusal,
+    Return,
+    Variant,
 )
 from shopbot_returns.settings import Settings, read_settings
 from shopbot_returns.wording import day, method_name, money, pieces
@@ -172,7 +179,8 @@ def _refuse_refund_to(ctx: Context, order: Order, customer: Customer, payment: P
         rule = {"original": "the payment method you paid with", "gift_card": "a gift card of yours"}
         places = " or ".join(rule[place] for place in settings.refund_to)
     return Refusal(
-        f"I can't refund order {order.id} to your {method_name(customer, payment)}. The money can go to {places}."
+        f"I can't refund order {order.id} to your {method_name(customer, payment)}. The money can go to {places}.",
+        slot="payment",
     )
 
 
@@ -216,6 +224,6 @@ def _refuse_balance(ctx: Context, customer: Customer, payment: PaymentMethod, di
     settings = read_settings(ctx.config)
     balance, more = money(method.balance or Decimal(0), settings), money(difference, settings)
     return Refusal(
-        f"Your {method_name(customer, method)} has {balance} left, which does not cover the difference of {more}. "
-        "Please choose another payment method."
+        f"Your {method_name(customer, method)} has {balance} left, which does not cover the difference of {more}.",
+        slot="payment",
     )

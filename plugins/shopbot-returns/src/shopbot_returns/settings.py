@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 import pydantic
 
-from shopbot.errors import ConfigError
+from shopbot import ConfigError
 
 _Days = Annotated[int, pydantic.Field(strict=True, ge=1, le=3650)]
 

@@ -1,0 +1,49 @@
+"""The manifest beside a trained LoRA adapter: with it the output folder is a checkpoint that the box can take in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import datetime, timezone
+from pathlib import Path
+
+from shopbot import DEFAULT_MODEL, DIALOGUE_ACTS, PROMPT_FORMAT, Manifest, ModelError, read_manifest, write_manifest
+from shopbot_refine.dataset import Example, file_fingerprint
+from shopbot_refine.settings import TrainReport
+
+
+def describe(
+    output: Path, report: TrainReport, *, base: Path, examples: Iterable[Example], init_lora: Path | None
+) -> Manifest:
+    """Write ``manifest.json`` to the folder of a finished run.
+
+    The checkpoint is called like the folder. It is not through its gate: it has not been evaluated yet.
+    """
+    sha256 = file_fingerprint(base)
+    acts = {act.partition("(")[0] for example in examples if not example.demonstrations for act in example.acts}
+    manifest = Manifest.model_validate(
+        {
+            "name": re.sub(r"[^A-Za-z0-9._-]+", "-", output.resolve().name).strip("-._")[:100] or "trained",
+            "base": {"source": DEFAULT_MODEL.source if sha256 == DEFAULT_MODEL.sha256 else str(base), "sha256": sha256},
+            "lora": {"file": report.lora, "sha256": file_fingerprint(output / report.lora)},
+            "prompt_format": PROMPT_FORMAT,
+            "tools": sorted(acts - set(DIALOGUE_ACTS)),
+            "parent": _checkpoint_of(init_lora),
+            "training_set": report.fingerprint,
+            "settings": report.settings,
+            "scores": {"eval_loss": report.eval_losses[-1][1]} if report.eval_losses else {},
+            "created": datetime.now(timezone.utc),
+        }
+    )
+    write_manifest(output, manifest)
+    return manifest
+
+
+def _checkpoint_of(lora: Path | None) -> str | None:
+    """The name of the checkpoint that a LoRA adapter lies in, if it lies in one."""
+    if lora is None:
+        return None
+    try:
+        return read_manifest(lora.parent).name
+    except ModelError:
+        return None
