@@ -31,9 +31,8 @@ from shopbot import TextIndex
 
 #: Share of the unanswerable development questions that may be answered; it sets the threshold.
 MAX_FALSE = 0.1
-#: Of the passages that are quoted as close to an answerable question, at least this share must be the right one. The aim
-#: is 0.7; the rest is for the luck of the development part.
-MIN_CLOSE_RIGHT = 0.75
+#: Of the passages that are quoted as close to an answerable question, at least this share must be the right one.
+MIN_CLOSE_RIGHT = 0.7
 FOLDS = 5
 HERE = Path(__file__).parent
 Part = Literal["dev", "held_out"]
@@ -219,7 +218,8 @@ def replies(index: search.PassageIndex, rows: Sequence[Row]) -> Iterable[tuple[s
 
     def count(certainty: str, is_right: bool) -> int:
         return sum(
-            it.certainty == certainty and is_right == any(hit.passage.id in row.passages for hit in it.shown or it.named)
+            it.certainty == certainty
+            and is_right == any(hit.passage.id in row.passages for hit in it.shown or it.named)
             for row, it in known
         )
 

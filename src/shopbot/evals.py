@@ -190,8 +190,18 @@ def run(
     """Judge every (plugin, case) on its own fresh demo store."""
     results = []
     with demo_stores() as make_store:
+        untouched = snapshot(make_store())
         for plugin, case in cases:
-            result = judge(plugin, case, make_store, config=config, plugins=plugins, backend=backend, manifest=manifest)
+            result = judge(
+                plugin,
+                case,
+                make_store,
+                config=config,
+                plugins=plugins,
+                backend=backend,
+                manifest=manifest,
+                untouched=untouched,
+            )
             progress(result)
             results.append(result)
     return Report(tuple(results))
@@ -207,11 +217,16 @@ def judge(
     backend: ModelBackend,
     manifest: Manifest | None,
     today: date = CASE_DAY,
+    untouched: Mapping[str, Any] | None = None,
 ) -> CaseResult:
-    """Play one case and compare what it left behind with the expected writes."""
+    """Play one case and compare what it left behind with the expected writes.
+
+    ``untouched``: the snapshot of a fresh store, where it is known already; a case without writes needs no other.
+    """
     from shopbot.bot import Bot
 
-    played, expected = make_store(), make_store()
+    played = make_store()
+    expected = make_store() if case.writes or untouched is None else None
     failures: list[str] = []
     lines: list[str] = []
     try:
@@ -222,6 +237,7 @@ def judge(
             lines += [f"customer: {turn.say}", f"  acts: {'; '.join(map(str, reply.acts))}", f"bot: {reply.text}"]
             failures += [f"turn {number}: {problem}" for problem in _compare_turn(turn, reply)]
         for write in case.writes:
+            assert expected is not None
             replay(
                 expected,
                 bot.tools,
@@ -231,12 +247,13 @@ def judge(
                 owner=plugins.owner,
                 today=today,
             )
-        failures += _differences(snapshot(expected), snapshot(played))
+        failures += _differences(snapshot(expected) if expected else untouched or {}, snapshot(played))
     except Exception as error:
         failures.append(f"{type(error).__name__}: {error}")
     finally:
         played.close()
-        expected.close()
+        if expected is not None:
+            expected.close()
     return CaseResult(plugin, case, tuple(failures), "\n".join(lines))
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 import shopbot_faq
-from shopbot_faq.words import synonyms, terms
+from shopbot_faq.folder import EXAMPLE_FOLDER, FaqFolder
+from shopbot_faq.search import THRESHOLD
+from shopbot_faq.words import groups, stem, synonyms, terms
 
 from shopbot import Answer, Context, Store, Tool
 from shopbot.errors import ConfigError
@@ -46,12 +50,106 @@ def test_an_answer_is_the_shops_text_with_title_and_link(tools: dict[str, Tool])
     assert answer.text.endswith("Source: Expiry and loss of gift cards (gift-cards.md#expiry-and-loss-of-gift-cards)")
     assert answer.content["title"] == "Expiry and loss of gift cards"
     assert answer.content["link"] == "gift-cards.md#expiry-and-loss-of-gift-cards"
+    assert answer.content["certainty"] == "sure"
     assert answer.content["score"] > 0.6
 
 
-@pytest.mark.parametrize("question", ["forgot my pasword", "FORGOT MY PASSWORD!!!", "forgott my passwrod pls help"])
-def test_misspellings_are_forgiven(tools: dict[str, Tool], question: str) -> None:
-    assert ask(tools["faq"], question).content["title"] == "Forgotten password", question
+@pytest.mark.parametrize(
+    ("question", "title", "fact"),
+    [
+        ("Do I reach free shipping with a $45 basket?", "What delivery costs", "free for orders of $50"),
+        ("can a bookcase go to an APO", "P.O. boxes and military addresses", "APO, FPO and DPO"),
+        ("are your shops open at 9 in the evening", "Store opening hours", "10 a.m. to 8 p.m."),
+        ("why hasn't my rating shown up", "Editing or removing a review", "not insults, advertising"),
+    ],
+)
+def test_a_passage_that_comes_close_is_quoted_as_such(
+    tools: dict[str, Tool], question: str, title: str, fact: str
+) -> None:
+    answer = ask(tools["faq"], question)
+    passage = next(passage for passage in FaqFolder(EXAMPLE_FOLDER).index.passages if passage.title == title)
+    assert fact in passage.text
+    others = "\n".join(f"- {other['title']} ({other['link']})" for other in answer.content["close"])
+    paragraphs = [
+        "I'm not sure this is what you mean; this is the closest I find in our pages:",
+        passage.text,
+        f"Source: {title} ({passage.link})",
+        *([f"These pages come close, too:\n{others}"] if others else []),
+        "If that does not answer it, ask me for a human agent.",
+    ]
+    assert answer.text == "\n\n".join(paragraphs)
+    assert answer.content["certainty"] == "close"
+    assert (answer.content["title"], answer.content["link"]) == (title, passage.link)
+    assert answer.content["text"] == passage.text
+    assert 0.0 < answer.content["score"] < THRESHOLD
+    assert answer.content["also"] == []
+
+
+def test_the_shipping_tool_hedges_too(tools: dict[str, Tool]) -> None:
+    answer = ask(tools["shipping_info"], "does it have to be signed")
+    assert answer.text.startswith("I'm not sure this is what you mean")
+    assert "Parcels worth more than $200 need a signature" in answer.text
+    assert answer.content["certainty"] == "close"
+    assert answer.content["title"] == "Nobody at home"
+
+
+@pytest.mark.parametrize(
+    "question", ["who won the game last night", "translate thank you into French", "quantum physics lectures"]
+)
+def test_what_is_far_from_every_page_is_not_even_quoted(tools: dict[str, Tool], question: str) -> None:
+    answer = ask(tools["faq"], question)
+    assert answer.text == (
+        "I could not find an answer to that in the shop's pages."
+        " If you like, ask me for a human agent, who can help you further."
+    )
+    assert answer.content["certainty"] == "none"
+    assert (answer.content["title"], answer.content["text"], answer.content["close"]) == (None, "", [])
+
+
+def test_pages_that_only_come_near_are_named(tools: dict[str, Tool]) -> None:
+    answer = ask(tools["faq"], "do canadians get hit with duties on top")
+    assert answer.content["certainty"] == "none"
+    assert "These come closest:" in answer.text
+    assert "Source:" not in answer.text
+    assert answer.content["close"]
+
+
+def test_a_surer_shop_hedges_what_another_gives_as_the_answer(tmp_path: Path) -> None:
+    (tmp_path / "hours.md").write_text(
+        "# Opening hours\nquestions: when do you open\nWe open at nine.\n\n# Parking\nBehind the house.\n",
+        encoding="utf-8",
+    )
+    certainties = [
+        ask(
+            next(iter(shopbot_faq.shopbot_register_tools({"folder": str(tmp_path), "threshold": threshold}))), text
+        ).content["certainty"]
+        for text, threshold in (("when do you open?", 0.4), ("when do you open?", 1.0))
+    ]
+    assert certainties == ["sure", "close"]
+
+
+@pytest.mark.parametrize(
+    ("question", "title"),
+    [
+        ("forgot my pasword", "Forgotten password"),
+        ("FORGOT MY PASSWORD!!!", "Forgotten password"),
+        ("forgott my passwrod pls help", "Forgotten password"),
+        ("how long is the warrenty", "Warranty"),
+        ("how can I delete my acount", "Deleting your account"),
+        ("when will i recieve my refnd", "How long a refund takes"),
+        ("waht are your opening huors", "Store opening hours"),
+    ],
+)
+def test_misspellings_are_forgiven(tools: dict[str, Tool], question: str, title: str) -> None:
+    assert ask(tools["faq"], question).content["title"] == title, question
+
+
+@pytest.mark.parametrize("question", ["what is in the contract", "do you ship to Iceland", "is there a coast near you"])
+def test_correct_words_are_not_put_right(question: str) -> None:
+    words = set(question.lower().split())
+    assert not {"contact", "ireland", "cost"} & words
+    index = FaqFolder(EXAMPLE_FOLDER).index
+    assert words <= set(index.corrected(question).split())
 
 
 def test_what_the_pages_do_not_say_is_not_answered(tools: dict[str, Tool]) -> None:
@@ -150,15 +248,32 @@ def test_a_wrong_setting_says_what_to_do(config: dict[str, Any], message: str) -
 
 
 def test_synonyms_stand_in_one_group_only() -> None:
-    text = (Path(shopbot_faq.__file__).parent / "synonyms.txt").read_text(encoding="utf-8")
-    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
-    groups: dict[tuple[str, ...], set[str]] = {}
-    for line in lines:
-        name, _, words = line.partition(":")
-        for word in words.split(","):
-            groups.setdefault(tuple(term.stem for term in terms(word)), set()).add(name)
+    found: dict[tuple[str, ...], set[str]] = {}
+    for group in groups():
+        for phrase in group.phrases:
+            found.setdefault(tuple(stem(word) for word in phrase.lower().split()), set()).add(group.name or group.kind)
     assert len(synonyms()) > 200
-    assert {key: names for key, names in groups.items() if len(names) > 1} == {}
+    assert {key: names for key, names in found.items() if len(names) > 1} == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "concepts"),
+    [
+        ("send the blue one back", ["=return", "blu", "=color"]),
+        ("give me the money back", ["=refund"]),
+        ("call it off", ["=cancel"]),
+        ("is Toronto fine", ["=canada", "=country", "fin"]),
+        ("back to the office", ["back", "offic"]),
+        ("send", ["=deliver"]),
+    ],
+)
+def test_phrases_with_a_gap_and_kinds_are_understood(text: str, concepts: list[str]) -> None:
+    assert [term.concept for term in terms(text)] == concepts
+
+
+def test_the_plugin_and_its_commands_load_without_numpy() -> None:
+    code = "import sys, shopbot_faq, shopbot_faq.commands; sys.exit('numpy' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
 def test_the_cases_load_and_enough_are_conversations() -> None:

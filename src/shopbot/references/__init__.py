@@ -7,7 +7,8 @@ reach somebody else's.
 
 from __future__ import annotations
 
-from shopbot.references.addresses import parse_address, resolve_address
+from shopbot.references.address_lines import parse_address
+from shopbot.references.addresses import resolve_address
 from shopbot.references.items import item_matches, resolve_items
 from shopbot.references.orders import resolve_order
 from shopbot.references.outcome import Choice, Choose, Found, Outcome, Unknown

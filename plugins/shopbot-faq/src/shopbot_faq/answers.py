@@ -1,7 +1,7 @@
 """From a customer's message to what the shop's pages say about it, or to an honest "I could not find that".
 
-Three tiers: *sure*, the passages that answer; *close*, one passage that may be meant, quoted as such; *none*, the titles of
-what comes nearest. Whatever is said about the shop is the shop's own text.
+Three tiers: *sure*, the passages that answer; *close*, one passage that may be meant, quoted as such; *none*, the
+titles of what comes nearest. Whatever is said about the shop is the shop's own text.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ MAX_ANSWER_CHARS = 700
 _MAX_SENTENCES = 8
 _MAX_PLACE_CHARS = 60
 _CLOSE_LEAD = "I'm not sure this is what you mean; this is the closest I find in our pages:"
+_OTHERS_LEAD = "These pages come close, too:"
 _CLOSE_END = "If that does not answer it, ask me for a human agent."
 #: A page is named from this score on.
 _NAMED = 0.05
@@ -68,7 +69,8 @@ def find(index: PassageIndex, message: str, threshold: float, topic: str | None 
     words = frozenset(term.concept for term in terms(message))
     whole = index.search(message, limit=3, topic=topic)
     questions = split_questions(message)
-    best = [hits[0] for hits in (index.search(text, limit=1, topic=topic) for text in questions) if hits]
+    asked = (whole if text == message.strip() else index.search(text, limit=1, topic=topic) for text in questions)
+    best = [hits[0] for hits in asked if hits]
     sure = _distinct([hit for hit in best if hit.score >= threshold])
     if len(questions) < 2 or not sure:
         sure = _distinct([hit for hit in (*whole[:1], *sure) if hit.score >= threshold])[:1]
@@ -98,25 +100,26 @@ def answer(found: Found, lead: str = "") -> Answer:
         return not_found(found)
     shown = [(hit, excerpt(hit.passage.text, found.words)) for hit in found.shown]
     paragraphs = [f"{text}\n\nSource: {hit.passage.title} ({hit.passage.link})" for hit, text in shown]
-    if found.certainty == "close":
-        paragraphs = [_CLOSE_LEAD, *paragraphs, _CLOSE_END]
     first, *more = [_content(hit, text) for hit, text in shown]
-    text = "\n\n".join(([lead] if lead else []) + paragraphs)
-    return Answer(text, content={**first, "certainty": found.certainty, "also": more})
+    content: dict[str, Any] = {**first, "certainty": found.certainty, "also": more}
+    if found.quoted:
+        others = [hit for hit in found.named if hit != found.quoted]
+        listed = [f"{_OTHERS_LEAD}\n{_titles(others)}"] if others else []
+        paragraphs = [_CLOSE_LEAD, *paragraphs, *listed, _CLOSE_END]
+        content["close"] = _links(others)
+    return Answer("\n\n".join(([lead] if lead else []) + paragraphs), content=content)
 
 
 def not_found(found: Found) -> Answer:
     """The honest reply when no page answers; pages that come near are named, not quoted."""
     text = "I could not find an answer to that in the shop's pages."
     if found.named:
-        listed = "\n".join(f"- {hit.passage.title} ({hit.passage.link})" for hit in found.named)
-        text += f" These come closest:\n{listed}\nIf they do not help, ask me for a human agent."
+        text += f" These come closest:\n{_titles(found.named)}\nIf they do not help, ask me for a human agent."
     else:
         text += " If you like, ask me for a human agent, who can help you further."
-    score = found.named[0].score if found.named else 0.0
-    close = [{"title": hit.passage.title, "link": hit.passage.link} for hit in found.named]
-    content = {"title": None, "link": None, "text": "", "score": round(score, 3), "certainty": "none", "close": close}
-    return Answer(text, content=content)
+    score = round(found.named[0].score, 3) if found.named else 0.0
+    content = {"title": None, "link": None, "text": "", "score": score, "certainty": "none"}
+    return Answer(text, content={**content, "close": _links(found.named)})
 
 
 def excerpt(text: str, words: frozenset[str], limit: int = MAX_ANSWER_CHARS) -> str:
@@ -155,6 +158,14 @@ def _distinct(hits: Sequence[Hit]) -> list[Hit]:
     for hit in hits:
         kept.setdefault(hit.passage.id, hit)
     return list(kept.values())
+
+
+def _titles(hits: Sequence[Hit]) -> str:
+    return "\n".join(f"- {hit.passage.title} ({hit.passage.link})" for hit in hits)
+
+
+def _links(hits: Sequence[Hit]) -> list[dict[str, str]]:
+    return [{"title": hit.passage.title, "link": hit.passage.link} for hit in hits]
 
 
 def _content(hit: Hit, text: str) -> Mapping[str, Any]:

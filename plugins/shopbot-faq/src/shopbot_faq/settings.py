@@ -2,7 +2,7 @@
 
 [plugins.faq]
 folder = "/srv/shop/faq"   # the shop's Markdown files; default: the example that comes with the plugin
-threshold = 0.6           # how sure a passage must be before it is given as the answer, 0 to 1
+threshold = 0.64          # how sure a passage must be before it is given as the answer, 0 to 1
 """
 
 from __future__ import annotations

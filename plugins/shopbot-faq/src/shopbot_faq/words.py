@@ -20,7 +20,7 @@ Stems = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A word of a text: ``stem`` compares spellings, ``concept`` compares meanings; ``is_kind``: what the word is one of."""
+    """A word of a text: ``stem`` compares spellings, ``concept`` meanings. ``is_kind``: what a word is one of."""
 
     word: str
     stem: str
@@ -165,7 +165,6 @@ def _terms(words: list[str]) -> Iterator[Term]:
     known, kind_of, passed_over = synonyms(), kinds(), stop_words()
     position, skipped = 0, set[int]()
     while position < len(words):
-        length = 1
         for length in range(min(_MAX_PHRASE, len(words) - position), 0, -1):
             phrase = tuple(stems[position : position + length])
             concept = known.get(phrase)
