@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -77,3 +79,16 @@ def test_inform_takes_every_slot(slot: str) -> None:
 def test_a_tool_knows_its_schema() -> None:
     assert isinstance(points, Tool)
     assert set(points.schema()["properties"]) == {"card", "since"}
+
+
+@tool(effect="read", examples=["redeem [amount: 500]", "use [amount: $20]"])
+def redeem(ctx: Context, amount: Decimal | None = None) -> Answer:
+    """Redeem."""
+    return Answer(str(amount))
+
+
+def test_a_number_is_held_to_numbers() -> None:
+    assert grammar.signatures([redeem])["redeem"] == {"amount": "number"}
+    rules = {line.partition(" ::=")[0]: line for line in grammar.build([redeem]).splitlines()}
+    assert rules["redeem-argument"].endswith('"amount=" (number)')
+    assert rules["number"].startswith('number ::= "\\"" ("$" | ')

@@ -56,7 +56,14 @@ class AttackerBackend:
         self._values = values
         self.heard: list[str] = []
 
-    def complete(self, prompt: str, *, grammar: str | None = None, max_tokens: int = 128) -> Completion:
+    def complete(
+        self,
+        prompt: str,
+        *,
+        grammar: str | None = None,
+        max_tokens: int = 128,
+        bias: Mapping[str, float] | None = None,
+    ) -> Completion:
         acts = [self._act(prompt) for _ in range(self._rng.choice((1, 1, 2, 3)))]
         if self._rng.random() < 0.5:  # a well-formed wish first, so that confirmations are reached
             acts = [self._wish(prompt), *acts[1:]]

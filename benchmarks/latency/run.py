@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +45,15 @@ class Recording:
         self._inner = inner
         self.last: tuple[str, Completion] | None = None
 
-    def complete(self, prompt: str, *, grammar: str | None = None, max_tokens: int = 128) -> Completion:
-        completion = self._inner.complete(prompt, grammar=grammar, max_tokens=max_tokens)
+    def complete(
+        self,
+        prompt: str,
+        *,
+        grammar: str | None = None,
+        max_tokens: int = 128,
+        bias: Mapping[str, float] | None = None,
+    ) -> Completion:
+        completion = self._inner.complete(prompt, grammar=grammar, max_tokens=max_tokens, bias=bias)
         self.last = prompt, completion
         return completion
 

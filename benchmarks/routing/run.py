@@ -29,9 +29,11 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--show", type=int, default=0, help="print so many mistakes")
     arguments = parser.parse_args()
-    backend, _manifest = open_model(arguments.lora)
+    backend, manifest = open_model(arguments.lora)
     manager = plugins()
-    understanding = Understanding(backend, manager.tools().values(), trained=manager.tools())
+    understanding = Understanding(
+        backend, manager.tools().values(), trained=manager.tools(), bias=manifest.bias if manifest else None
+    )
     routing = _rows("intent_routing.jsonl", arguments)
     swapped = _rows("toolcall_single_swapped.jsonl", arguments)
     scores = {**_routing(understanding, routing, arguments.show), **_swapped(understanding, swapped, arguments.show)}

@@ -28,6 +28,7 @@ from shopbot.references import (
 from shopbot.references.items import items_in, items_named
 from shopbot.references.payments import names_payment, payment_choices, spoken_payment
 from shopbot.references.products import products_named
+from shopbot.references.quantities import all_but, means_everything
 from shopbot.references.variants import has_wish
 from shopbot.references.words import digits, is_pronoun
 from shopbot.session import Frame, SessionState
@@ -147,7 +148,10 @@ def _plain(frame: Frame, parameter: Parameter, context: Context, state: SessionS
         return named[0] if len(named) == 1 else shown[0] if len(shown) == 1 and not named else None
     if parameter.kind == "items" and frame.bound.get("order"):
         order = context.store.order(frame.bound["order"])
-        return items_in(order, frame.message) if order and "item" not in frame.words else None
+        if order is None or "item" in frame.words:
+            return None
+        is_all = means_everything(frame.message) and all_but(frame.message) is None
+        return order.items if is_all else items_in(order, frame.message)
     return None
 
 

@@ -225,7 +225,13 @@ class Bot:
         )
         calibration = Calibration(**manifest.calibration) if manifest and manifest.calibration else Calibration()
         trained = manifest.tools if manifest else ()
-        understanding = Understanding(backend, self.tools.values(), trained=trained, calibration=calibration)
+        understanding = Understanding(
+            backend,
+            self.tools.values(),
+            trained=trained,
+            calibration=calibration,
+            bias=manifest.bias if manifest else None,
+        )
         return _Mind(manifest, backend, understanding, engine)
 
     def _turn(self, mind: _Mind, session_id: str, message: str, request_id: str | None) -> Reply:

@@ -64,7 +64,8 @@ class Gate(_Part):
 class Manifest(_Part):
     """What a checkpoint is made of.
 
-    ``tools``: those it was trained on. ``threshold``: the confidence below which the bot asks back.
+    ``tools``: those it was trained on. ``threshold``: the confidence below which the bot asks back. ``bias``: act →
+    what is added to its logit, to set how readily it is chosen (an act that training saw too seldom, for instance).
     """
 
     name: Name
@@ -79,6 +80,7 @@ class Manifest(_Part):
     scores: dict[str, Any] = pydantic.Field(default_factory=dict)
     threshold: float = pydantic.Field(default=0.0, ge=0.0, le=1.0)
     calibration: dict[Literal["slope", "offset"], Finite] = pydantic.Field(default_factory=dict)
+    bias: dict[Name, Annotated[float, pydantic.Field(ge=-20, le=20)]] = pydantic.Field(default_factory=dict)
     created: datetime
     gate: Gate = Gate()
 

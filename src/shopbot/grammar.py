@@ -11,14 +11,19 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from shopbot.tools import RESERVED_SLOTS, Tool
 from shopbot.types import DIALOGUE_ACTS
 
 MAX_ACTS = 8
+#: What an argument may be: one of these strings, any text, or a number with or without a currency.
+Values = tuple[str, ...] | Literal["text", "number"]
 
+#: A number as customers write one, with a currency before or behind it.
+_NUMBER = r'''number ::= "\"" ("$" | "€" | "£" | [A-Z]{3} " "?)? [0-9] [0-9.,]* (" "? [$€£a-zA-Z]{1,8})? "\""'''
 #: Free text in an argument: no line break, quotes and backslashes escaped.
-_STRING = r'''string ::= "\"" ([^"\\\x00-\x1F] | "\\" ["\\])+ "\""'''
+_TEXT = r'''text ::= "\"" ([^"\\\x00-\x1F] | "\\" ["\\])+ "\""'''
 _ACT = re.compile(r'([a-z][a-z0-9_]*)\(((?:[^"()\n]|"(?:[^"\\\n]|\\.)*")*)\)')
 _ARGUMENT = re.compile(r'\s*([a-z][a-z0-9_]*)="((?:[^"\\\n]|\\.)*)"\s*(?:,|\Z)')
 
@@ -33,22 +38,29 @@ class RawAct:
     name_end: int
 
 
-def signatures(tools: Iterable[Tool], open_task: Tool | None = None) -> dict[str, dict[str, tuple[str, ...]]]:
-    """Act name → argument → its choices (empty: free text), for the enabled tools and all dialogue acts.
+def signatures(tools: Iterable[Tool], open_task: Tool | None = None) -> dict[str, dict[str, Values]]:
+    """Act name → argument → what it may be, for the enabled tools and all dialogue acts.
 
     ``open_task``: the tool that asked or read back; then ``inform`` takes its slots only, else those of all tools.
     """
     tools = list(tools)
     found = {tool.name: _slots([tool]) for tool in tools}
-    informable = _slots([open_task] if open_task else tools) | dict.fromkeys(RESERVED_SLOTS, ())
+    identity: dict[str, Values] = dict.fromkeys(RESERVED_SLOTS, "text")
+    informable = _slots([open_task] if open_task else tools) | identity
     return found | {name: informable if name == "inform" else {} for name in DIALOGUE_ACTS}
 
 
-def _slots(tools: Iterable[Tool]) -> dict[str, tuple[str, ...]]:
-    slots: dict[str, tuple[str, ...]] = {}
-    for tool in tools:
-        for parameter in tool.spoken:
-            slots[parameter.name] = tuple(dict.fromkeys((*slots.get(parameter.name, ()), *parameter.choices)))
+def _slots(tools: Iterable[Tool]) -> dict[str, Values]:
+    """What each slot may be; where tools differ on one name, all that any of them takes."""
+    slots: dict[str, Values] = {}
+    for parameter in (parameter for tool in tools for parameter in tool.spoken):
+        is_number = parameter.kind in ("integer", "decimal")
+        values: Values = parameter.choices or ("number" if is_number else "text")
+        known = slots.get(parameter.name, values)
+        if isinstance(known, tuple) and isinstance(values, tuple):
+            slots[parameter.name] = tuple(dict.fromkeys((*known, *values)))
+        else:
+            slots[parameter.name] = known if known == values else "text"
     return slots
 
 
@@ -57,7 +69,7 @@ def build(tools: Iterable[Tool], open_task: Tool | None = None) -> str:
     acts = signatures(tools, open_task)
     rules = [rule for name, arguments in acts.items() for rule in _act_rules(name, arguments)]
     head = [f'root ::= act ("\\n" act){{0,{MAX_ACTS - 1}}}', f"act ::= {' | '.join(map(_rule, acts))}"]
-    return "\n".join([*head, *rules, _STRING]) + "\n"
+    return "\n".join([*head, *rules, _TEXT, _NUMBER]) + "\n"
 
 
 def parse(text: str) -> list[RawAct]:
@@ -71,18 +83,20 @@ def parse(text: str) -> list[RawAct]:
     return acts[:MAX_ACTS]
 
 
-def _act_rules(name: str, arguments: Mapping[str, tuple[str, ...]]) -> list[str]:
+def _act_rules(name: str, arguments: Mapping[str, Values]) -> list[str]:
     """``name(…)`` with at most as many arguments as there are; of one that is given twice, the first counts."""
     rule = _rule(name)
     if not arguments:
         return [f'{rule} ::= "{name}()"']
-    values = {
-        key: " | ".join(_literal(json.dumps(choice, ensure_ascii=False)) for choice in choices) or "string"
-        for key, choices in arguments.items()
-    }
-    argument = " | ".join(f'"{key}=" ({value})' for key, value in values.items())
+    argument = " | ".join(f'"{key}=" ({_value(values)})' for key, values in arguments.items())
     more = f' (", " {rule}-argument){{0,{len(arguments) - 1}}}' if len(arguments) > 1 else ""
     return [f'{rule} ::= "{name}(" ({rule}-argument{more})? ")"', f"{rule}-argument ::= {argument}"]
+
+
+def _value(values: Values) -> str:
+    if isinstance(values, str):
+        return values
+    return " | ".join(_literal(json.dumps(choice, ensure_ascii=False)) for choice in values)
 
 
 def _rule(name: str) -> str:

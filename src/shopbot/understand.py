@@ -148,7 +148,8 @@ def _first_sentence(text: str) -> str:
 class Understanding:
     """Turns messages into acts with one backend and one set of tools.
 
-    ``trained``: the tools the checkpoint was trained on; the others are routed by their examples. Thread-safe.
+    ``trained``: the tools the checkpoint was trained on; the others are routed by their examples. ``bias``: act → what
+    is added to its logit. Thread-safe.
     """
 
     def __init__(
@@ -158,12 +159,15 @@ class Understanding:
         *,
         trained: Iterable[str] = (),
         calibration: Calibration | None = None,
+        bias: Mapping[str, float] | None = None,
     ) -> None:
         self.backend = backend
         self.tools = {tool.name: tool for tool in tools}
         self._signatures = grammar.signatures(self.tools.values())
         self._grammars: dict[tuple[tuple[str, ...], str | None], str] = {}
         self._calibration = calibration or Calibration()
+        # an act is decided by the first word of its name
+        self._bias = {name.partition("_")[0]: value for name, value in (bias or {}).items()}
         self._novel = frozenset(self.tools) - frozenset(trained)
         examples = [(tool.name, example) for tool in self.tools.values() for example in tool.examples]
         self._examples = examples if self._novel else []
@@ -204,7 +208,8 @@ class Understanding:
         allowed = self._allowed(tuple(names), state)
         prompt = render_prompt(state, message, demonstrations)
         prepared = perf_counter()
-        completion = self.backend.complete(prompt, grammar=allowed, max_tokens=48 + len(message) // 2)
+        biased = {"bias": self._bias} if self._bias else {}
+        completion = self.backend.complete(prompt, grammar=allowed, max_tokens=48 + len(message) // 2, **biased)
         decoded = perf_counter()
         acts, dropped = self._decode(completion, message)
         timings = {"prompt": 1e3 * (prepared - started), "model": 1e3 * (decoded - prepared)}
@@ -228,10 +233,11 @@ class Understanding:
                 continue
             arguments = {}
             for key, value in raw.arguments.items():
-                choices = self._signatures[raw.name].get(key)
-                if choices is None:
+                values = self._signatures[raw.name].get(key)
+                if values is None:
                     continue
-                grounded = value if value in choices else ground(value, message)
+                is_choice = isinstance(values, tuple) and value in values
+                grounded = value if is_choice else ground(value, message)
                 if grounded is None:
                     dropped.append(f"{raw.name}.{key}")
                 else:

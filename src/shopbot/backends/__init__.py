@@ -38,9 +38,17 @@ class ModelBackend(Protocol):
 
     name: str
 
-    def complete(self, prompt: str, *, grammar: str | None = None, max_tokens: int = 128) -> Completion:
+    def complete(
+        self,
+        prompt: str,
+        *,
+        grammar: str | None = None,
+        max_tokens: int = 128,
+        bias: Mapping[str, float] | None = None,
+    ) -> Completion:
         """Continue ``prompt`` greedily (temperature 0) inside the GBNF ``grammar``.
 
+        ``bias``: what is added to the logits of the tokens that spell a word (natural log; 0.7 doubles its odds).
         Raises :class:`~shopbot.errors.BackendError` if the engine fails; never kills the process.
         """
 

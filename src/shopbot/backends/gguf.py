@@ -50,7 +50,14 @@ class GgufBackend:
         self._running = 0
         self._server: Any = _start(settings, header, self.threads)
 
-    def complete(self, prompt: str, *, grammar: str | None = None, max_tokens: int = 128) -> Completion:
+    def complete(
+        self,
+        prompt: str,
+        *,
+        grammar: str | None = None,
+        max_tokens: int = 128,
+        bias: Mapping[str, float] | None = None,
+    ) -> Completion:
         """See :meth:`ModelBackend.complete`."""
         request: dict[str, Any] = {
             "prompt": self.as_text(prompt),
@@ -63,6 +70,8 @@ class GgufBackend:
         }
         if grammar is not None:
             request["grammar"] = grammar
+        if bias:
+            request["logit_bias"] = [[word, value] for word, value in bias.items()]
         return _completion(self._ask(request))
 
     def as_text(self, prompt: str) -> str:

@@ -44,8 +44,16 @@ class ScriptedBackend:
         self._is_closed = False
         self._script = {_plain(key): text for key, text in script.items()} if isinstance(script, Mapping) else script
 
-    def complete(self, prompt: str, *, grammar: str | None = None, max_tokens: int = 128) -> Completion:
-        """See :meth:`ModelBackend.complete`. The script is trusted: ``grammar`` is recorded, not enforced."""
+    def complete(
+        self,
+        prompt: str,
+        *,
+        grammar: str | None = None,
+        max_tokens: int = 128,
+        bias: Mapping[str, float] | None = None,
+    ) -> Completion:
+        """See :meth:`ModelBackend.complete`. The script is trusted: ``grammar`` is recorded, not enforced,
+        and ``bias`` changes nothing."""
         with self._lock:
             if self._is_closed:
                 raise BackendError("The scripted backend is closed.", remedy="Open another one.")

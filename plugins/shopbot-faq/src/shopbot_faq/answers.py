@@ -81,10 +81,11 @@ def find(index: PassageIndex, message: str, threshold: float, topic: str | None 
 
 
 def clear_first(hits: Sequence[Hit], bound: float) -> Hit | None:
-    """The best hit if it reaches ``bound`` and leads clearly."""
+    """The best hit if it reaches ``bound`` and leads the other pages clearly; its own may have more on the matter."""
     if not hits or hits[0].score < bound or not hits[0].is_nearest:
         return None
-    return hits[0] if len(hits) < 2 or hits[0].score >= _CLEAR_LEAD * hits[1].score else None
+    rivals = [hit.score for hit in hits[1:] if hit.passage.file != hits[0].passage.file]
+    return hits[0] if hits[0].score >= _CLEAR_LEAD * max(rivals, default=0.0) else None
 
 
 def split_questions(message: str) -> list[str]:

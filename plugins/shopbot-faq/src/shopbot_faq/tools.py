@@ -11,6 +11,7 @@ from shopbot_faq.answers import MAX_ANSWERS, Found, answer, find, names_place, p
 from shopbot_faq.folder import FaqFolder
 from shopbot_faq.search import PassageIndex
 from shopbot_faq.settings import read_settings
+from shopbot_faq.words import terms
 
 #: Files with ``topic: shipping`` in their front matter answer ``shipping_info`` first.
 SHIPPING = "shipping"
@@ -102,13 +103,17 @@ def _answer_place(index: PassageIndex, question: str, place: str, threshold: flo
     is_said = place.casefold() in question.casefold()
     asked = find(index, question if is_said else f"{question} {place}", threshold, topic=SHIPPING)
     both = tuple(hit for hit in asked.hits if names_place(hit.passage, place))
-    if both:
+    rest = re.sub(re.escape(place), " ", question, flags=re.IGNORECASE)
+    if both and terms(rest):
         return answer(Found(both, words=asked.words))
-    general = find(index, re.sub(re.escape(place), " ", question, flags=re.IGNORECASE), threshold, topic=SHIPPING).hits
+    general = find(index, rest, threshold, topic=SHIPPING).hits
     ranked = index.search(f"{question} {place}", limit=len(index.passages), topic=SHIPPING)
     named = [hit for hit in ranked if names_place(hit.passage, place)]
     if named:
         hits = (named[0], *general[:1]) if general else tuple(named[:MAX_ANSWERS])
         return answer(Found(hits, words=asked.words))
+    elsewhere = find(index, question, threshold / _SHIPPING_SHARE)
+    if elsewhere.hits and elsewhere.hits[0].passage.topic != SHIPPING:
+        return answer(elsewhere)  # no place at all: "is American Express ok at your place?"
     hits = tuple(index.search(_WHERE, limit=1, topic=SHIPPING))
     return answer(Found(hits, words=asked.words), lead=place_note(place) if hits else "")
