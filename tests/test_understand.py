@@ -78,3 +78,16 @@ def test_confidence_grows_with_the_probability() -> None:
     values = [calibrated(logprob) for logprob in (-5.0, -1.0, -0.1, 0.0)]
     assert values == sorted(values)
     assert 0 < values[0] < values[-1] < 1
+
+
+def test_the_bias_of_an_act_is_given_to_the_word_that_decides_it() -> None:
+    backend = ScriptedBackend(lambda prompt: "track()")
+    Understanding(backend, [track], trained=["track"], bias={"out_of_scope": 1.5})("where is my order", "-")
+    Understanding(backend, [track], trained=["track"])("where is my order", "-")
+    assert backend.biases == [{"out": 1.5}, None]
+
+
+def test_an_everyday_word_does_not_call_for_a_tool_without_training() -> None:
+    backend = ScriptedBackend(lambda prompt: "track()")
+    understand = Understanding(backend, [track, loyalty_points], trained=["track"])
+    assert [act.name for act in understand("at which point does my parcel leave", "-").acts] == ["track"]

@@ -60,6 +60,12 @@ def test_logprobs_are_the_models_own(backend: GgufBackend) -> None:
     assert bound.tokens[0].logprob < -0.01, "inside this grammar the token is certain; the model itself is not"
 
 
+def test_a_bias_decides_between_words(backend: GgufBackend) -> None:
+    prompt = CHAT.format("hello")
+    words = {backend.complete(prompt, grammar=GRAMMAR, bias={word: 50.0}).text for word in ("y", "n")}
+    assert words == {"yes", "no"}
+
+
 def test_cut_by_max_tokens(backend: GgufBackend) -> None:
     done = backend.complete(CHAT.format("hello"), grammar=LETTERS, max_tokens=2)
     assert done.is_cut

@@ -27,8 +27,8 @@ class ScriptedBackend:
       completion for every other message;
     - a list of completions, played in order.
 
-    ``prompts`` and ``grammars`` hold what was asked, oldest first. Every token has log-probability 0, that is,
-    certainty. An exhausted list or an unknown message raises :class:`BackendError`, naming the message.
+    ``prompts``, ``grammars`` and ``biases`` hold what was asked, oldest first. Every token has log-probability 0, that
+    is, certainty. An exhausted list or an unknown message raises :class:`BackendError`, naming the message.
 
         >>> backend = ScriptedBackend({"where is my order?": "find_orders()"})
         >>> backend.complete("<|im_start|>user\\n[-] Where is my order?<|im_end|>\\n<|im_start|>assistant\\n").text
@@ -40,6 +40,7 @@ class ScriptedBackend:
     def __init__(self, script: Script) -> None:
         self.prompts: list[str] = []
         self.grammars: list[str | None] = []
+        self.biases: list[Mapping[str, float] | None] = []
         self._lock = threading.Lock()
         self._is_closed = False
         self._script = {_plain(key): text for key, text in script.items()} if isinstance(script, Mapping) else script
@@ -52,14 +53,15 @@ class ScriptedBackend:
         max_tokens: int = 128,
         bias: Mapping[str, float] | None = None,
     ) -> Completion:
-        """See :meth:`ModelBackend.complete`. The script is trusted: ``grammar`` is recorded, not enforced,
-        and ``bias`` changes nothing."""
+        """See :meth:`ModelBackend.complete`. The script is trusted: ``grammar`` and ``bias`` are recorded, and
+        change nothing."""
         with self._lock:
             if self._is_closed:
                 raise BackendError("The scripted backend is closed.", remedy="Open another one.")
             position = len(self.prompts)
             self.prompts.append(prompt)
             self.grammars.append(grammar)
+            self.biases.append(bias)
         pieces = _PIECE.findall(self._text(prompt, position))
         kept = pieces[: max(0, max_tokens)]
         return Completion(
