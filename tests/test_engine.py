@@ -337,3 +337,13 @@ def test_a_follow_up_is_about_the_product_that_was_shown(talk_to: Talk) -> None:
     reply = talk.say("and the cheapest one?", acts='product_info(want="the cheapest one")')
     assert "Desk Lamp" in reply.text and reply.awaiting is None, reply.text
     assert [call.tool for call in reply.tool_calls] == ["product_info"]
+
+
+def test_a_thing_by_a_name_that_it_does_not_have_is_read_from_the_message(talk_to: Talk) -> None:
+    talk = talk_to()
+    reply = talk.say(
+        "THE BACKPACK IS GARBAGE, I AM SENDING IT BACK",
+        acts='return_items(item="GARBAGE")',
+    )
+    assert awaited(talk) == "confirmation", reply.text
+    assert DELIVERED_ORDER in reply.text and "Backpack" in reply.text

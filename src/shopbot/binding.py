@@ -226,6 +226,13 @@ def _resolve_order(frame: Frame, parameter: Parameter, context: Context, state: 
         amount=parsed.value if isinstance(parsed, Found) else None,
         question=parameter.slot.ask or "Which order do you mean?",
     )
+    if isinstance(outcome, Unknown) and item_words and not phrase:
+        # "this tent is garbage" with item="garbage": nothing of theirs is called so, but the message names a thing
+        likely = [order for order in orders if items_named(order, frame.message)]
+        likely = [order for order in likely if only is None or only(context, order) is None] or likely
+        if len(likely) == 1:
+            frame.words.pop("item", None)
+            return Found(tuple(likely))
     if isinstance(outcome, Choose) and not phrase and not item_words:
         offered = {choice.words for choice in outcome.choices}
         likely = [order for order in orders if order.id in offered and items_named(order, frame.message)]

@@ -108,7 +108,7 @@ def ground(value: str, message: str) -> str | None:
         return None
     at = text.casefold().find(wanted.casefold())
     if at >= 0 and len(text.casefold()) == len(text):
-        return _whole_words(text, at, at + len(wanted)) if wanted[-1].isdigit() else text[at : at + len(wanted)]
+        return _whole_words(text, at, at + len(wanted))
     if len(wanted) < 4:
         return None
     near = fuzz.partial_ratio_alignment(wanted.casefold(), text.casefold(), score_cutoff=SNAP_SIMILARITY)

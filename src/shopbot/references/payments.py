@@ -28,7 +28,7 @@ _KINDS = {
 _ID = re.compile(r"\b((?:gift_card|credit_card|paypal)_\d+)\b")
 _ENDING = re.compile(r"\b(?:ending|ends)\s+(?:in|with|on)?\s*(\d{4})\b", re.IGNORECASE)
 _USED = re.compile(
-    r"\b(?:to|on|onto|from|with|via|using|by|use)\s+(?:my\s+|the\s+|a\s+)?"
+    r"\b(?:to|on|onto|from|with|via|using|by|use(?: up)?)\s+(?:my\s+|the\s+|a\s+)?"
     r"(gift ?card|pay ?pal|credit card|debit card|visa|master ?card|store credit)\b",
     re.IGNORECASE,
 )
