@@ -57,9 +57,10 @@ def reply() -> Reply:
 def test_a_turn_is_stored_whole_and_redacted(store: Store, ada: Customer, path: Path) -> None:
     recorder = Recorder(path)
     said = "I'm Ada Example, order w9990001, card 4539578763621486"
-    recorder.record(state(customer=ada), said, reply(), store, checkpoint="first")
+    recorder.record(state(customer=ada), said, reply(), store, checkpoint="first", read_in="ask order_status.order")
     recorder.close()
     [turn] = Transcripts(path).turns("session-a")
+    assert turn["state"] == "ask order_status.order"
     assert turn["message"] == "I'm <NAME_1>, order <ORDER_1>, card <CARD_1>"
     assert turn["reply"] == "Hello <NAME_1>, <ORDER_1> goes to <ADDRESS_1>."
     assert turn["acts"] == [{"name": "order_status", "arguments": {"order": "<ORDER_1>"}, "confidence": 0.9877}]

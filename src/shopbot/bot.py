@@ -248,6 +248,7 @@ class Bot:
         out = Outcome()
         acts: tuple[Act, ...] = ()
         timings: dict[str, float] = {}
+        read_in = ""
         mind.engine.recover(state, out)
         self.plugins.before_turn(SessionView.of(state), text)
         guarded = perf_counter()
@@ -255,6 +256,7 @@ class Bot:
             out.say(refusal)
         else:
             mind.engine.take_identity(state, text, out)
+            read_in = prompt_state(state)
             acts, timings = self._understand(mind, state, text)
             planned = perf_counter()
             mind.engine.play(state, text, acts, out, save)
@@ -267,7 +269,7 @@ class Bot:
         save()
         if self._recorder is not None:
             name = mind.manifest.name if mind.manifest else None
-            self._recorder.record(state, text, reply, self.store, checkpoint=name)
+            self._recorder.record(state, text, reply, self.store, checkpoint=name, read_in=read_in)
         self.plugins.after_turn(SessionView.of(state), reply)
         return reply
 

@@ -61,9 +61,17 @@ class Recorder:
         self._is_closed = False
 
     def record(
-        self, state: SessionState, message: str, reply: Reply, store: Store, *, checkpoint: str | None = None
+        self,
+        state: SessionState,
+        message: str,
+        reply: Reply,
+        store: Store,
+        *,
+        checkpoint: str | None = None,
+        read_in: str = "",
     ) -> None:
-        """Append one turn, redacted; ``checkpoint``: the name of the one that understood it.
+        """Append one turn, redacted; ``checkpoint``: the name of the one that understood it, ``read_in``: the dialogue
+        state that it was read in (empty: it was answered unread).
 
         What goes wrong is logged without the turn's contents, and the turn goes on.
         """
@@ -73,7 +81,7 @@ class Recorder:
             try:
                 db = self._open()
                 self._retain(db)
-                self._append(db, state, message, reply, store, checkpoint)
+                self._append(db, state, message, reply, store, checkpoint, read_in)
             except Exception as error:  # the customer's answer comes before its record
                 self._lose(error)
             else:
@@ -122,6 +130,7 @@ class Recorder:
         reply: Reply,
         store: Store,
         checkpoint: str | None,
+        read_in: str,
     ) -> None:
         session = transcript_file.pseudonym(self._key, state.id)
         with transcript_file.transaction(db):
@@ -129,6 +138,7 @@ class Recorder:
             taken = set(redactor.numbers)
             expects_identity = state.customer_id is None and (bool(state.facts) or _asks_identity(reply))
             record = {
+                "state": read_in,
                 "message": redactor.text(message, expects_identity=expects_identity),
                 "reply": redactor.text(reply.text),
                 "acts": [_act(redactor, act) for act in reply.acts],
@@ -233,8 +243,9 @@ class Transcripts:
         """Every turn since then, oldest first, one by one.
 
         Keys: ``id``, ``session_id``, ``turn``, ``at`` (UTC), ``checkpoint``, ``allows_refine``, ``outcome``,
-        ``message``, ``reply``, ``acts``, ``tool_calls``, ``awaiting``, ``handoff``, ``timings_ms``; the last six in the
-        shape of :meth:`shopbot.types.Reply.as_json`.
+        ``state`` (the dialogue state that the message was read in; empty: it was answered unread), ``message``,
+        ``reply``, ``acts``, ``tool_calls``, ``awaiting``, ``handoff``, ``timings_ms``; the last six in the shape of
+        :meth:`shopbot.types.Reply.as_json`.
         """
         for row in self._rows(f"{_SELECT} WHERE at >= ? ORDER BY id", transcript_file.stamp(since) if since else ""):
             yield _turn(row)
