@@ -35,6 +35,10 @@ def loyalty_points(ctx: Context, card: str | None = None) -> Answer:
         ("red lamp", "the blue boots", None),
         ("", "x", None),
         ("victim@example.com", "my order please", None),
+        ("L", "pls make it an L", "L"),
+        ("to 5", "into 55, to 5", "to 5"),
+        ("Große Gasse 5", "send it to große gasse 5, Straßburg", "große gasse 5"),
+        ("lamp", "İ want the lamp", "lamp"),
     ],
 )
 def test_ground(value: str, message: str, found: str | None) -> None:

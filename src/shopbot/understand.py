@@ -106,15 +106,23 @@ def ground(value: str, message: str) -> str | None:
     wanted, text = " ".join(value.split()), " ".join(message.split())
     if not wanted or not text:
         return None
-    at = text.casefold().find(wanted.casefold())
-    if at >= 0 and len(text.casefold()) == len(text):
-        return _whole_words(text, at, at + len(wanted))
-    if len(wanted) < 4:
+    words, among = _lower(wanted), _lower(text)
+    # "L" in "please, in L" is the word, not the letter in "please"
+    whole = re.search(rf"(?<!\w){re.escape(words)}(?!\w)", among)
+    at = whole.start() if whole else among.find(words)
+    if at >= 0:
+        return _whole_words(text, at, at + len(words))
+    if len(words) < 4:
         return None
-    near = fuzz.partial_ratio_alignment(wanted.casefold(), text.casefold(), score_cutoff=SNAP_SIMILARITY)
-    if near is None or near.dest_end - near.dest_start < 4 or len(text.casefold()) != len(text):
+    near = fuzz.partial_ratio_alignment(words, among, score_cutoff=SNAP_SIMILARITY)
+    if near is None or near.dest_end - near.dest_start < 4:
         return None
     return _whole_words(text, near.dest_start, near.dest_end)
+
+
+def _lower(text: str) -> str:
+    """``text`` in lower case, letter for letter: places in it are places in ``text``."""
+    return "".join(low if len(low := letter.lower()) == 1 else letter for letter in text)
 
 
 def _whole_words(text: str, start: int, end: int) -> str:
