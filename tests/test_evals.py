@@ -14,7 +14,7 @@ from shopbot import Case, load_cases
 from shopbot.backends.scripted import ScriptedBackend
 from shopbot.config import Config
 from shopbot.errors import ConfigError
-from shopbot.evals import CaseResult, CaseTurn, Report, demo_stores, judge, run, wilson
+from shopbot.evals import CaseResult, CaseTurn, Report, demo_stores, judge, run_cases, wilson
 from shopbot.plugins import PluginManager
 from shopbot.store import Store
 
@@ -92,7 +92,9 @@ def test_a_write_that_says_not_whose_it_is_fails(judged: Callable[..., CaseResul
 def test_a_run_counts_by_plugin() -> None:
     good, bad = Case("good", (WISH, YES), ADA, (WRITE,)), Case("bad", (WISH, YES), ADA)
     seen: list[str] = []
-    report = run([("orders", good), ("orders", bad)], **parts(), progress=lambda result: seen.append(result.case.name))
+    report = run_cases(
+        [("orders", good), ("orders", bad)], **parts(), progress=lambda result: seen.append(result.case.name)
+    )
     assert seen == ["good", "bad"]
     assert (report.passed, report.rate, report.by_plugin()) == (1, 0.5, {"orders": (1, 2)})
     document = report.as_json()

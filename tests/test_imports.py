@@ -18,7 +18,7 @@ ROWS = (
         "config_file",
         "postal",
         "postcodes",
-        "postcodes",
+        "personal_cues",
         "personal_data",
         "redact",
         "header",

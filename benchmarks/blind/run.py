@@ -29,7 +29,7 @@ def main() -> None:
     arguments = parser.parse_args()
     backend, manifest = open_model(arguments.lora)
     cases = [(case.name.partition("-")[0], case) for case in evals.load_cases(CASES)]
-    report = evals.run(cases, config=Config(), plugins=plugins(), backend=backend, manifest=manifest)
+    report = evals.run_cases(cases, config=Config(), plugins=plugins(), backend=backend, manifest=manifest)
     backend.close()
     if arguments.json:
         print(json.dumps(report.as_json(), indent=2))

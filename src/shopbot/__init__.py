@@ -10,24 +10,31 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from shopbot.backends import BackendSettings, Completion, ModelBackend, Token
-    from shopbot.bot import Bot, Session
-    from shopbot.checkpoint import Manifest, read_manifest, write_manifest
+    from shopbot.backends.scripted import ScriptedBackend
+    from shopbot.bot import Bot, Session, open_backend
+    from shopbot.checkpoint import CheckpointStore, Manifest, read_manifest, write_manifest
+    from shopbot.cli.invocation import Invocation, json_option, pass_invocation, print_json
     from shopbot.config import Config, home
     from shopbot.errors import (
+        BackendError,
         ConfigError,
         ConflictError,
+        GateError,
         ModelCorruptError,
         ModelError,
         ModelNotFoundError,
         NotFoundError,
         ShopbotError,
     )
-    from shopbot.evals import Case, load_cases
+    from shopbot.evals import CASE_DAY, Case, CaseResult, demo_stores, load_cases, run_cases, wilson
+    from shopbot.grammar import signatures
     from shopbot.hookspecs import hookimpl
     from shopbot.identity import sign_token
     from shopbot.models import DEFAULT_MODEL, locate_model
+    from shopbot.plugins import PluginManager
+    from shopbot.redact import PLACEHOLDER, Redactor
     from shopbot.references import Found, item_matches, matching_variants, resolve_items
-    from shopbot.session import SessionView
+    from shopbot.session import SessionView, open_tool
     from shopbot.store import (
         CANCELLED,
         DELIVERED,
@@ -49,30 +56,38 @@ if TYPE_CHECKING:
         Store,
         Unit,
         Variant,
+        Written,
     )
-    from shopbot.textindex import TextIndex
+    from shopbot.textindex import TextIndex, fold
     from shopbot.tools import Context, Slot, Tool, tool
+    from shopbot.transcript import Transcripts
     from shopbot.types import DIALOGUE_ACTS, Act, Answer, Refusal, Reply
-    from shopbot.understand import PROMPT_FORMAT, render_prompt
+    from shopbot.understand import PROMPT_FORMAT, Calibration, Understanding, render_prompt
 
 __version__ = "0.1.0"
 __all__ = [
     "CANCELLED",
+    "CASE_DAY",
     "DEFAULT_MODEL",
     "DELIVERED",
     "DIALOGUE_ACTS",
     "EXCHANGE_REQUESTED",
     "PENDING",
     "PENDING_MODIFIED",
+    "PLACEHOLDER",
     "PROCESSED",
     "PROMPT_FORMAT",
     "RETURN_REQUESTED",
     "Act",
     "Address",
     "Answer",
+    "BackendError",
     "BackendSettings",
     "Bot",
+    "Calibration",
     "Case",
+    "CaseResult",
+    "CheckpointStore",
     "Completion",
     "Config",
     "ConfigError",
@@ -82,6 +97,8 @@ __all__ = [
     "Exchange",
     "Found",
     "Fulfillment",
+    "GateError",
+    "Invocation",
     "Manifest",
     "ModelBackend",
     "ModelCorruptError",
@@ -92,10 +109,13 @@ __all__ = [
     "OrderItem",
     "Payment",
     "PaymentMethod",
+    "PluginManager",
     "Product",
+    "Redactor",
     "Refusal",
     "Reply",
     "Return",
+    "ScriptedBackend",
     "Session",
     "SessionView",
     "ShopbotError",
@@ -104,41 +124,61 @@ __all__ = [
     "TextIndex",
     "Token",
     "Tool",
+    "Transcripts",
+    "Understanding",
     "Unit",
     "Variant",
+    "Written",
+    "demo_stores",
+    "fold",
     "home",
     "hookimpl",
     "item_matches",
+    "json_option",
     "load_cases",
     "locate_model",
     "matching_variants",
+    "open_backend",
+    "open_tool",
+    "pass_invocation",
+    "print_json",
     "read_manifest",
     "render_prompt",
     "resolve_items",
+    "run_cases",
     "sign_token",
+    "signatures",
     "tool",
+    "wilson",
     "write_manifest",
 ]
 _HOMES = {
     "backends": ("BackendSettings", "Completion", "ModelBackend", "Token"),
-    "bot": ("Bot", "Session"),
-    "checkpoint": ("Manifest", "read_manifest", "write_manifest"),
+    "backends.scripted": ("ScriptedBackend",),
+    "bot": ("Bot", "Session", "open_backend"),
+    "checkpoint": ("CheckpointStore", "Manifest", "read_manifest", "write_manifest"),
+    "cli.invocation": ("Invocation", "json_option", "pass_invocation", "print_json"),
     "config": ("Config", "home"),
     "errors": (
+        "BackendError",
         "ConfigError",
         "ConflictError",
+        "GateError",
         "ModelCorruptError",
         "ModelError",
         "ModelNotFoundError",
         "NotFoundError",
         "ShopbotError",
     ),
-    "evals": ("Case", "load_cases"),
+    "evals": ("CASE_DAY", "Case", "CaseResult", "demo_stores", "load_cases", "run_cases", "wilson"),
+    "grammar": ("signatures",),
     "hookspecs": ("hookimpl",),
     "identity": ("sign_token",),
     "models": ("DEFAULT_MODEL", "locate_model"),
+    "plugins": ("PluginManager",),
+    "redact": ("PLACEHOLDER", "Redactor"),
     "references": ("Found", "item_matches", "matching_variants", "resolve_items"),
-    "session": ("SessionView",),
+    "session": ("SessionView", "open_tool"),
     "store": (
         "Address",
         "CANCELLED",
@@ -160,11 +200,13 @@ _HOMES = {
         "Store",
         "Unit",
         "Variant",
+        "Written",
     ),
-    "textindex": ("TextIndex",),
+    "textindex": ("TextIndex", "fold"),
     "tools": ("Context", "Slot", "Tool", "tool"),
+    "transcript": ("Transcripts",),
     "types": ("DIALOGUE_ACTS", "Act", "Answer", "Refusal", "Reply"),
-    "understand": ("PROMPT_FORMAT", "render_prompt"),
+    "understand": ("Calibration", "PROMPT_FORMAT", "Understanding", "render_prompt"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -178,7 +178,7 @@ def demo_stores(*, seed: int = CASE_SEED, today: date = CASE_DAY) -> Iterator[Ca
                 store.close()
 
 
-def run(
+def run_cases(
     cases: Sequence[tuple[str, Case]],
     *,
     config: Config,

@@ -68,7 +68,9 @@ def eval_(
                 why = "\n".join(f"  ✗ {failure}" for failure in result.failures)
                 talk.print(f"── {result.plugin}: {result.case.name}\n{result.transcript}\n{why}", markup=False)
 
-        report = evals.run(cases, config=config, plugins=plugins, backend=backend, manifest=manifest, progress=advance)
+        report = evals.run_cases(
+            cases, config=config, plugins=plugins, backend=backend, manifest=manifest, progress=advance
+        )
     backend.close()
     if as_json:
         print_json(report.as_json())

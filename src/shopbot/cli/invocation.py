@@ -43,7 +43,12 @@ class Invocation:
         return Bot.open(self.config, strict_plugins=self.is_strict)
 
 
-pass_invocation = click.make_pass_decorator(Invocation)
+_pass = click.make_pass_decorator(Invocation, ensure=True)
+
+
+def pass_invocation(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the :class:`Invocation` as its first argument: the configuration, and the global options."""
+    return _pass(function)
 
 
 def json_option(function: Callable[..., Any]) -> Callable[..., Any]:
