@@ -38,7 +38,7 @@ class RefineConfig(pydantic.BaseModel):
     attempts: int = pydantic.Field(default=5, ge=1, le=20)
     agreement: float = pydantic.Field(default=0.1, ge=0, le=1)
     write: int = pydantic.Field(default=300, ge=0)
-    gate_loss: float = pydantic.Field(default=0.0, ge=0, le=1)
+    gate_loss: float = pydantic.Field(default=0.01, ge=0, le=1)
     gate_tool_loss: float = pydantic.Field(default=0.1, ge=0, le=1)
     seed: int = 0
 

@@ -7,7 +7,7 @@ A *turn* is what the logs hold; a *candidate* is an example on its way into the 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -48,8 +48,7 @@ class LoggedTurn:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An example on its way into the training set: a logged turn that the teacher kept or fixed, or an utterance that it
-    wrote.
+    """An example on its way into the training set: a logged turn that was kept or fixed, or what the teacher wrote.
 
     ``id`` is the turn's, or names the request and the place in its answer. ``request`` is the key of the teacher's
     request (empty: no teacher was asked), ``teacher`` who answered, ``why`` what it said.
@@ -108,19 +107,25 @@ def _read(kind: type[_Record], row: Mapping[str, Any], where: str) -> _Record:
         raise DatasetError(f"{where}: {error}.", remedy=remedy) from error
 
 
-def read_rows(path: Path) -> list[dict[str, Any]]:
-    """The objects of a JSON Lines file; blank lines are skipped. Raises :class:`DatasetError`, naming file and line."""
-    rows = []
+def read_rows(path: Path) -> Iterator[dict[str, Any]]:
+    """The objects of a JSON Lines file, one by one; blank lines are skipped.
+
+    Raises :class:`DatasetError`, naming file and line.
+    """
     try:
         with path.open(encoding="utf-8") as file:
             for number, line in enumerate(file, 1):
                 if line.strip():
-                    row = json.loads(line)
-                    if not isinstance(row, dict):
-                        raise ValueError("no object")
-                    rows.append(row)
+                    yield _object(line, f"{path}:{number}")
     except (OSError, UnicodeDecodeError) as error:
         raise DatasetError(f"Cannot read {path} ({error}).", remedy="Check the path; the file is UTF-8.") from error
+
+
+def _object(line: str, where: str) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise DatasetError(f"{path}:{number} is not JSON ({error}).", remedy="Give one object a line.") from error
-    return rows
+        raise DatasetError(f"{where} is not JSON ({error}).", remedy="Give one object a line.") from error
+    if not isinstance(row, dict):
+        raise DatasetError(f"{where} is no JSON object.", remedy="Give one object a line.")
+    return row

@@ -79,15 +79,16 @@ def run_stage(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         report_path.unlink(missing_ok=True)
-        with parts[0].open("w", encoding="utf-8") as good, parts[1].open("w", encoding="utf-8") as bad:
+        with parts[0].open("wb") as good, parts[1].open("wb") as bad:
             for row in work():
-                line = json.dumps(row.as_json(), ensure_ascii=False, sort_keys=True) + "\n"
+                # half a surrogate pair, as JSON may bring it, is no text that could be read again
+                line = (json.dumps(row.as_json(), ensure_ascii=False, sort_keys=True) + "\n").encode("utf-8", "replace")
                 if isinstance(row, Rejected):
                     bad.write(line)
                     rejected[row.reason] += 1
                 else:
                     good.write(line)
-                    digest.update(line.encode("utf-8", "surrogatepass"))
+                    digest.update(line)
                     kept += 1
             for file in (good, bad):
                 file.flush()
@@ -108,6 +109,31 @@ def run_stage(
         for part in parts:
             with suppress(OSError):
                 part.unlink(missing_ok=True)
+        raise StageError(
+            f"The stage '{stage}' cannot write to {folder} ({error}).", remedy="Free some disk space, then resume."
+        ) from error
+    return report
+
+
+def run_step(
+    folder: Path, stage: str, *, identity: str, work: Callable[[], tuple[str, int, dict[str, Any]]]
+) -> StageReport:
+    """Do the work of a stage whose result is no list of rows, unless the same was done before, and write its report.
+
+    ``work`` returns the fingerprint of its result, the number of rows in it, and details. Raises :class:`StageError`
+    where the report cannot be written.
+    """
+    done = read_report(folder, stage)
+    if done is not None and done.identity == identity:
+        return done
+    began = time.monotonic()
+    try:
+        (folder / f"{stage}.json").unlink(missing_ok=True)
+        result, kept, details = work()
+        seconds = round(time.monotonic() - began, 2)
+        report = StageReport(stage, identity, result, kept, {}, seconds, details)
+        write_json(folder / f"{stage}.json", report.as_json())
+    except OSError as error:
         raise StageError(
             f"The stage '{stage}' cannot write to {folder} ({error}).", remedy="Free some disk space, then resume."
         ) from error
