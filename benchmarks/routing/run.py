@@ -1,6 +1,6 @@
 """Routing and arguments on the held-out rows of the third-party data, by the real model.
 
-python -m benchmarks.routing.run [--lora FILE] [--part held_out] [--limit N] [--json]
+    python -m benchmarks.routing.run [--lora FILE] [--part held_out] [--bias out_of_scope=0.5] [--limit N] [--json]
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ def main() -> None:
     parser.add_argument("--lora", type=Path)
     parser.add_argument("--part", default="held_out", choices=["train", "dev", "held_out"])
     parser.add_argument("--limit", type=int, default=0, help="rows per file, drawn at random (0: all)")
+    parser.add_argument("--bias", type=_pair, action="append", help="ACT=LOGIT instead of the manifest's; to choose it on dev")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--show", type=int, default=0, help="print so many mistakes")
     arguments = parser.parse_args()
     backend, manifest = open_model(arguments.lora)
     manager = plugins()
-    understanding = Understanding(
-        backend, manager.tools().values(), trained=manager.tools(), bias=manifest.bias if manifest else None
-    )
+    bias = dict(arguments.bias) if arguments.bias else manifest.bias if manifest else None
+    understanding = Understanding(backend, manager.tools().values(), trained=manager.tools(), bias=bias)
     routing = _rows("intent_routing.jsonl", arguments)
     swapped = _rows("toolcall_single_swapped.jsonl", arguments)
     scores = {**_routing(understanding, routing, arguments.show), **_swapped(understanding, swapped, arguments.show)}
@@ -44,6 +44,11 @@ def main() -> None:
     for name, (right, total) in scores.items():
         low, high = wilson(right, total)
         print(f"{name:42} {right / max(total, 1):7.2%}  [{low:.2%}, {high:.2%}]  n={total}")
+
+
+def _pair(text: str) -> tuple[str, float]:
+    act, _, value = text.partition("=")
+    return act, float(value)
 
 
 def _rows(name: str, arguments: argparse.Namespace) -> list[dict[str, Any]]:

@@ -72,3 +72,18 @@ def test_train_names_an_empty_file(tmp_path: Path) -> None:
     done = CliRunner().invoke(refine, ["train", "--data", str(tmp_path / "empty.jsonl"), "--output", str(tmp_path)])
     assert done.exit_code != 0
     assert "empty.jsonl" in str(done.exception)
+
+
+def test_a_stage_without_a_run_says_how_to_start_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOPBOT_HOME", str(tmp_path))
+    done = CliRunner().invoke(refine, ["clean"])
+    assert "no refine run on this box yet" in str(done.exception)
+    assert json.loads(CliRunner().invoke(refine, ["status", "--json"]).stdout) == []
+    assert json.loads(CliRunner().invoke(refine, ["ledger", "--json"]).stdout)["calls"] == []
+
+
+def test_a_run_without_anything_to_learn_from_is_not_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOPBOT_HOME", str(tmp_path))
+    done = CliRunner().invoke(refine, ["run"])
+    assert "nothing to learn from" in str(done.exception)
+    assert not (tmp_path / "refine" / "runs").exists()

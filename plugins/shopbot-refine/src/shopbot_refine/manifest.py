@@ -13,22 +13,32 @@ from shopbot_refine.settings import TrainReport
 
 
 def describe(
-    output: Path, report: TrainReport, *, base: Path, examples: Iterable[Example], init_lora: Path | None
+    output: Path,
+    report: TrainReport,
+    *,
+    base: Path,
+    examples: Iterable[Example],
+    init_lora: Path | None,
+    name: str = "",
 ) -> Manifest:
     """Write ``manifest.json`` to the folder of a finished run.
 
-    The checkpoint is called like the folder. It is not through its gate: it has not been evaluated yet.
+    The checkpoint is called ``name``, or like the folder. Where training went on from another checkpoint's adapter,
+    that one is its parent, and what it knew is known still: its tools, and the bias that goes with its weights. It is
+    not through its gate: it has not been evaluated yet.
     """
     sha256 = file_fingerprint(base)
     acts = {act.partition("(")[0] for example in examples if not example.demonstrations for act in example.acts}
+    parent = _manifest_of(init_lora)
     manifest = Manifest.model_validate(
         {
-            "name": re.sub(r"[^A-Za-z0-9._-]+", "-", output.resolve().name).strip("-._")[:100] or "trained",
+            "name": name or re.sub(r"[^A-Za-z0-9._-]+", "-", output.resolve().name).strip("-._")[:100] or "trained",
             "base": {"source": DEFAULT_MODEL.source if sha256 == DEFAULT_MODEL.sha256 else str(base), "sha256": sha256},
             "lora": {"file": report.lora, "sha256": file_fingerprint(output / report.lora)},
             "prompt_format": PROMPT_FORMAT,
-            "tools": sorted(acts - set(DIALOGUE_ACTS)),
-            "parent": _checkpoint_of(init_lora),
+            "tools": sorted((acts - set(DIALOGUE_ACTS)) | set(parent.tools if parent else ())),
+            "parent": parent.name if parent else None,
+            "bias": parent.bias if parent else {},
             "training_set": report.fingerprint,
             "settings": report.settings,
             "scores": {"eval_loss": report.eval_losses[-1][1]} if report.eval_losses else {},
@@ -39,11 +49,11 @@ def describe(
     return manifest
 
 
-def _checkpoint_of(lora: Path | None) -> str | None:
-    """The name of the checkpoint that a LoRA adapter lies in, if it lies in one."""
+def _manifest_of(lora: Path | None) -> Manifest | None:
+    """The manifest of the checkpoint that a LoRA adapter lies in, if it lies in one."""
     if lora is None:
         return None
     try:
-        return read_manifest(lora.parent).name
+        return read_manifest(lora.parent)
     except ModelError:
         return None

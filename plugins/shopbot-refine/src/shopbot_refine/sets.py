@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -31,3 +32,16 @@ def training_sets(
         own += renamed(own, count=round(len(own) * DEMONSTRATION_SHARE), seed=seed)
         examples, held_out = examples + own, held_out + own_held_out
     return examples, held_out
+
+
+def refined_sets(data: Path, *, replay: int, seed: int) -> tuple[list[Example], list[Example]]:
+    """(train, eval) of a refine run: the refined examples, and ``replay`` of the seed set's against forgetting.
+
+    Raises :class:`DatasetError`.
+    """
+    examples, held_out = split_examples(load_examples([data]), eval_share=EVAL_SHARE, seed=seed)
+    own, own_held_out = split_seed(eval_share=EVAL_SHARE, seed=seed)
+    own += renamed(own, count=round(len(own) * DEMONSTRATION_SHARE), seed=seed)
+    rng = random.Random(f"{seed}:replay")  # noqa: S311 - reproducible, not secret
+    own = rng.sample(own, min(replay, len(own)))
+    return examples + own, held_out + (own_held_out if replay else [])

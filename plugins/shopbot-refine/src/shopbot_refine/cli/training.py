@@ -1,4 +1,4 @@
-"""``shopbot refine …``: thin commands over the stages. What they print for a program goes to stdout, talk to stderr."""
+"""``shopbot refine seed`` and ``train``: the seed set, and training outside of a refine run."""
 
 from __future__ import annotations
 
@@ -8,6 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
+
+from shopbot import Invocation, json_option, pass_invocation
+from shopbot_refine.cli.extras import require_train
+from shopbot_refine.cli.stages import do_stage
 
 if TYPE_CHECKING:
     from shopbot_refine.settings import Progress
@@ -15,12 +20,7 @@ if TYPE_CHECKING:
 _READABLE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
-@click.group()
-def refine() -> None:
-    """Make the model on this box better from examples."""
-
-
-@refine.command()
+@click.command()
 @click.option("--rows", default=3, show_default=True, help="Examples from a template that has placeholders.")
 @click.option("--seed", default=0, show_default=True, help="The same seed gives the same examples.")
 @click.option("--stats", is_flag=True, help="Print how many examples there are of each act, not the examples.")
@@ -36,7 +36,7 @@ def seed(rows: int, seed: int, stats: bool) -> None:
         click.echo(example.to_json())
 
 
-@refine.command()
+@click.command()
 @click.option(
     "--data",
     "data",
@@ -50,9 +50,9 @@ def seed(rows: int, seed: int, stats: bool) -> None:
 @click.option(
     "--output",
     type=click.Path(file_okay=False, path_type=Path),
-    required=True,
-    help="The folder that gets lora.gguf, train.json and manifest.json: a checkpoint.",
+    help="The folder that gets lora.gguf, train.json and manifest.json: a checkpoint. Without it: the stage of a run.",
 )
+@click.option("--run", "run_name", help="The run whose training set is trained on; without it the newest one.")
 @click.option("--init-lora", type=_READABLE, help="A LoRA adapter to go on from, of the same base and rank.")
 @click.option("--epochs", default=2.0, show_default=True, help="How often every example is seen.")
 @click.option("--max-steps", type=click.IntRange(min=1), help="Stop after this many steps.")
@@ -62,12 +62,15 @@ def seed(rows: int, seed: int, stats: bool) -> None:
 @click.option("--seed", default=0, show_default=True, help="The same seed, data and machine give the same adapter.")
 @click.option("--threads", type=click.IntRange(1, 256), help="CPU threads; without it one for each core.")
 @click.option("--resume/--fresh", default=True, help="Go on from an interrupted run in --output, or start again.")
-@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@json_option
+@pass_invocation
 def train(
+    invocation: Invocation,
     data: tuple[Path, ...],
     with_seed_set: bool,
     base: Path | None,
-    output: Path,
+    output: Path | None,
+    run_name: str | None,
     init_lora: Path | None,
     epochs: float,
     max_steps: int | None,
@@ -79,7 +82,18 @@ def train(
     resume: bool,
     as_json: bool,
 ) -> None:
-    """Train a LoRA adapter. Stop it when you like: the same command goes on where it was."""
+    """Train a LoRA adapter: of a refine run, or, with --output, on any examples.
+
+    Stop it when you like: the same command goes on where it was.
+    """
+    if output is None:
+        given = click.get_current_context().params.keys() - {"run_name", "as_json"}
+        sources = {name: click.get_current_context().get_parameter_source(name) for name in given}
+        if any(source is not ParameterSource.DEFAULT for source in sources.values()):
+            raise click.UsageError("Training on other examples than a run's needs --output.")
+        do_stage(invocation, "train", run_name, as_json=as_json)
+        return
+    require_train()
     # Threads that spin for long stall training when another process wants the cores. OpenMP reads this when torch is
     # imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

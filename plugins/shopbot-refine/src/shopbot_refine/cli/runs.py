@@ -1,0 +1,170 @@
+"""``shopbot refine run``, ``resume``, ``status``, ``report``, ``ledger``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from shopbot import Invocation, json_option, pass_invocation, print_json
+from shopbot_refine.cli.extras import require_run, require_train
+from shopbot_refine.cli.progress import watching
+from shopbot_refine.cli.stages import describe, open_pipeline
+
+if TYPE_CHECKING:
+    from shopbot_refine.pipeline import Pipeline
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_TEACHERS = ("live", "batch", "recorded")
+
+
+@click.command()
+@click.option(
+    "--log", "logs", type=_FILE, multiple=True, metavar="FILE", help="A foreign log (JSON Lines) to learn from."
+)
+@click.option("--no-transcripts", is_flag=True, help="Leave this box's own transcripts out.")
+@click.option("--teacher", type=click.Choice(_TEACHERS), help="Who answers; without it plugins.refine.teacher.")
+@click.option("--recording", "recordings", type=_FILE, multiple=True, metavar="FILE", help="More recorded answers.")
+@click.option("--eval-set", "eval_sets", type=_FILE, multiple=True, metavar="FILE", help="Cases to judge on, too.")
+@click.option(
+    "--replay", default=4000, show_default=True, type=click.IntRange(min=0), help="Seed examples learnt again."
+)
+@click.option("--epochs", default=1.0, show_default=True, help="How often every example is seen.")
+@click.option("--lr", default=4e-4, show_default=True, help="The highest learning rate.")
+@click.option("--max-steps", type=click.IntRange(min=1), help="Stop training after this many steps.")
+@click.option(
+    "--seed", default=0, show_default=True, help="The same seed, logs and answers give the same training set."
+)
+@click.option("--until", "last", help="Stop after this stage; 'resume' goes on.")
+@json_option
+@pass_invocation
+def run(
+    invocation: Invocation,
+    logs: tuple[Path, ...],
+    no_transcripts: bool,
+    teacher: str | None,
+    recordings: tuple[Path, ...],
+    eval_sets: tuple[Path, ...],
+    replay: int,
+    epochs: float,
+    lr: float,
+    max_steps: int | None,
+    seed: int,
+    last: str | None,
+    as_json: bool,
+) -> None:
+    """Refine: from this box's conversations to a better checkpoint, or, with exit code 3, the old one stays.
+
+    Stop it when you like, or pull the cable: 'shopbot refine resume' goes on, and asks nothing twice.
+    """
+    require_run()
+    require_train()
+    from shopbot_refine.runs import RunSettings, start_run
+
+    wanted = RunSettings(
+        logs=_paths(logs),
+        transcripts=not no_transcripts,
+        teacher=teacher or "",
+        recordings=_paths(recordings),
+        eval_sets=_paths(eval_sets),
+        replay=replay,
+        epochs=epochs,
+        lr=lr,
+        max_steps=max_steps,
+        seed=seed,
+    )
+    _go_on(open_pipeline(invocation, start_run(invocation.config, wanted).name), last, as_json)
+
+
+@click.command()
+@click.option("--run", "name", help="The run; without it the newest one.")
+@click.option("--until", "last", help="Stop after this stage.")
+@json_option
+@pass_invocation
+def resume(invocation: Invocation, name: str | None, last: str | None, as_json: bool) -> None:
+    """Go on with a run that was stopped, or that waited for the teacher."""
+    _go_on(open_pipeline(invocation, name), last, as_json)
+
+
+@click.command()
+@json_option
+def status(as_json: bool) -> None:
+    """The runs on this box: what is done of each, what is left."""
+    from shopbot_refine.overview import describe_run
+    from shopbot_refine.runs import list_runs
+
+    runs = [describe_run(one) for one in list_runs()]
+    if as_json:
+        print_json(runs)
+        return
+    for one in runs:
+        click.echo(f"{one['name']}: {one['state']}")
+        for stage in one["stages"]:
+            click.echo(f"  {stage['stage']:9} {stage['kept']:7} kept  {sum(stage['rejected'].values()):6} left out")
+    if not runs:
+        click.echo("There is no refine run on this box yet. Start one with 'shopbot refine run'.", err=True)
+
+
+@click.command()
+@click.option("--run", "name", help="The run; without it the newest one.")
+@pass_invocation
+def report(invocation: Invocation, name: str | None) -> None:
+    """Draw the report of a run, finished or not, and print where it is."""
+    from shopbot_refine.report import write_report
+
+    pipeline = open_pipeline(invocation, name)
+    click.echo(write_report(pipeline.folder, costs=pipeline.costs()))
+
+
+@click.command()
+@click.option("--run", "name", help="Only the calls of this run.")
+@json_option
+def ledger(name: str | None, as_json: bool) -> None:
+    """What teachers were asked and paid."""
+    from shopbot_refine.overview import read_ledger
+
+    rows, totals = read_ledger(name)
+    if as_json:
+        print_json({"calls": rows, "totals": totals})
+        return
+    for row in rows:
+        click.echo(
+            f"{row['sent_at'][:16]}  {row['run']}  {row['kind']:6} {row['state']:9} {row['cost']:10.6f}  {row['model']}"
+        )
+    click.echo(
+        f"{totals['answered']} answered, {totals['sent']} under way, {totals['failed']} failed; "
+        f"spent {totals['spent']:.6f}, reserved {totals['held']:.6f}; "
+        f"{totals['input_tokens']} + {totals['output_tokens']} tokens"
+    )
+
+
+def _paths(files: tuple[Path, ...]) -> tuple[str, ...]:
+    """As a run keeps them: they must be found from any folder."""
+    return tuple(str(file.resolve()) for file in files)
+
+
+def _go_on(pipeline: Pipeline, last: str | None, as_json: bool) -> None:
+    """Do the stages that are left, draw the report, promote behind the gate."""
+    from shopbot_refine.overview import describe_run
+    from shopbot_refine.report import write_report
+    from shopbot_refine.stages import STAGES
+
+    if last is not None and last not in STAGES:
+        raise click.BadParameter(f"The stages are {', '.join(STAGES)}.", param_hint="--until")
+    try:
+        with watching(pipeline):
+            for stage, work in pipeline.stages():
+                click.echo(describe(work()), err=True)
+                if stage == last:
+                    break
+        if last in (None, STAGES[-1]):
+            pipeline.promote()
+    finally:
+        path = write_report(pipeline.folder, costs=pipeline.costs())
+        click.echo(f"The report: {path}", err=True)
+    result: dict[str, Any] = {**describe_run(pipeline.run), "report": str(path)}
+    if as_json:
+        print_json(result)
+    else:
+        click.echo(f"{pipeline.run.name}: {result['state']}")

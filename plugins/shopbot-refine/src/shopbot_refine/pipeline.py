@@ -1,0 +1,389 @@
+"""The refine loop: the stages in their order on one run's folder, each fed by the one before.
+
+Every stage can be run alone, and again: what is done is not done twice. A stage that waits for the teacher leaves the
+run where it is; going on later asks only what has no answer yet.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from shopbot import (
+    CheckpointStore,
+    Config,
+    ModelError,
+    PluginManager,
+    ShopbotError,
+    Tool,
+    Transcripts,
+    demo_stores,
+    home,
+    locate_model,
+    render_prompt,
+)
+from shopbot_refine import check, clean, collect, export, redact, teach
+from shopbot_refine.config import RefineConfig
+from shopbot_refine.dataset import file_fingerprint, fingerprint
+from shopbot_refine.decontamination import Guarded, guarded_texts
+from shopbot_refine.ledger import Ledger
+from shopbot_refine.ledger_rows import MICROS
+from shopbot_refine.prompts import system_prompt
+from shopbot_refine.records import Candidate, LoggedTurn, Rejected
+from shopbot_refine.runs import Run, ledger_path, watermark_path
+from shopbot_refine.sandbox import Sandbox
+from shopbot_refine.seed import load_templates
+from shopbot_refine.sets import refined_sets
+from shopbot_refine.stages import (
+    STAGES,
+    StageError,
+    StageReport,
+    read_candidates,
+    read_report,
+    read_turns,
+    run_stage,
+    run_step,
+)
+from shopbot_refine.suspicion import rank_suspects
+from shopbot_refine.teachers import Answer, Request, Teacher
+from shopbot_refine.verdicts import TeachCounts
+
+
+class WaitingError(ShopbotError):
+    """The teacher has not answered everything yet; what it answered is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a stage stands. ``left_s`` in seconds, ``cost`` in the currency of the prices; None: not known."""
+
+    stage: str
+    done: int
+    total: int
+    left_s: float | None = None
+    cost: float | None = None
+
+
+Watch = Callable[[Progress], None]
+
+
+class Pipeline:
+    """One run with everything its stages need: the shop's configuration, its plugins, refine's own settings."""
+
+    def __init__(self, run: Run, config: Config, *, plugins: PluginManager) -> None:
+        self.run, self.config, self.plugins = run, config, plugins
+        self.watch: Watch = lambda progress: None
+        self.refine = RefineConfig.of(config.plugins.get("refine", {}))
+        self.folder = run.folder
+
+    @property
+    def checkpoint(self) -> str:
+        """The name of the checkpoint that this run makes."""
+        return f"refine-{self.run.name}"
+
+    def stages(self) -> Iterator[tuple[str, Callable[[], StageReport]]]:
+        """The stages by name, in their order."""
+        for stage in STAGES:
+            yield stage, partial(STAGE_METHODS[stage], self)
+
+    # ── the data ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    def collect(self) -> StageReport:
+        """The turns since the watermark, and those of the foreign logs."""
+        settings = self.run.settings
+        logs = [Path(log) for log in settings.logs]
+        bounds = [settings.transcripts and self.refine.collect, settings.after, settings.until]
+        parts = [json.dumps(bounds), *map(file_fingerprint, logs)]
+
+        def work() -> Iterator[LoggedTurn | Rejected]:
+            if bounds[0]:
+                transcripts = Transcripts(self.config.transcripts_path)
+                yield from collect.collect_transcripts(transcripts, after=settings.after, until=settings.until)
+            for log in logs:
+                yield from collect.collect_file(log)
+
+        return run_stage(self.folder, "collect", identity=_identity(collect.VERSION, *parts), work=work)
+
+    def redact(self) -> StageReport:
+        """Without personal data; nothing of what comes after sees any."""
+        return run_stage(
+            self.folder,
+            "redact",
+            identity=_identity(redact.VERSION, self._result("collect")),
+            work=lambda: redact.redact(read_turns(self.folder, "collect"), known=lambda session: None),
+        )
+
+    def clean(self) -> StageReport:
+        """Without what nobody should learn from."""
+        return run_stage(
+            self.folder,
+            "clean",
+            identity=_identity(clean.VERSION, self._result("redact"), *self.refine.languages),
+            work=lambda: clean.clean(read_turns(self.folder, "redact"), self.refine),
+        )
+
+    def teach(self) -> StageReport:
+        """Judged by the teacher, and with what it wrote. Raises :class:`WaitingError` while answers are to come."""
+        refine, seed = self.refine, self.run.settings.seed
+        counts = TeachCounts()
+        asked = [self.run.settings.teacher, refine.model, refine.write, refine.agreement, seed]
+
+        def work() -> Iterator[Candidate | Rejected]:
+            turns = list(read_turns(self.folder, "clean"))
+            with self._teacher() as teacher:
+                yield from teach.teach(
+                    turns,
+                    teacher,
+                    self._tools(),
+                    suspicion=rank_suspects(turns, seed),
+                    templates=load_templates(),
+                    counts=counts,
+                    write=refine.write,
+                    agreement=refine.agreement,
+                    seed=seed,
+                )
+            if not counts.is_complete:
+                waiting = sum(n for name, n in counts.failures.items() if name.endswith(("offline", "pending")))
+                raise WaitingError(
+                    f"{waiting} questions wait for the teacher.", remedy="Go on later with 'shopbot refine resume'."
+                )
+
+        identity = _identity(
+            teach.VERSION, self._result("clean"), system_prompt(self._tools()), json.dumps(asked), *self._recordings()
+        )
+        return run_stage(self.folder, "teach", identity=identity, work=work, details=counts.as_json)
+
+    def check(self) -> StageReport:
+        """What holds of it."""
+        cases = [case for _, case in self.plugins.cases()]
+        sets = [Path(path) for path in self.run.settings.eval_sets]
+        guarded = list(guarded_texts(cases, sets))
+        seed = self.run.settings.seed
+
+        def work() -> Iterator[Candidate | Rejected]:
+            with demo_stores() as make_store, Sandbox(make_store(), self.plugins, self.config, cases) as sandbox:
+                rows = read_candidates(self.folder, "teach")
+                yield from check.check(rows, self._tools(), Guarded(guarded), sandbox.play, seed=seed)
+
+        identity = _identity(check.VERSION, self._result("teach"), system_prompt(self._tools()), str(seed), *guarded)
+        return run_stage(self.folder, "check", identity=identity, work=work)
+
+    def export(self) -> StageReport:
+        """The training set, as files."""
+        seed = self.run.settings.seed
+
+        def work() -> tuple[str, int, dict[str, Any]]:
+            reports = [report for stage in STAGES if (report := read_report(self.folder, stage))]
+            exported = export.export(
+                read_candidates(self.folder, "check"),
+                self.folder / "export",
+                rejected={report.stage: report.rejected for report in reports},
+                languages=self.refine.languages,
+                seed=seed,
+            )
+            return exported.fingerprint, exported.rows, exported.as_json()
+
+        identity = _identity(export.VERSION, self._result("check"), str(seed))
+        return run_step(self.folder, "export", identity=identity, work=work)
+
+    # ── the model ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def train(self) -> StageReport:
+        """The parent's LoRA adapter, trained on."""
+        from shopbot_refine.manifest import describe
+        from shopbot_refine.settings import TrainSettings
+        from shopbot_refine.train import train
+
+        wanted = self.run.settings
+        parent = CheckpointStore(home()).load(wanted.parent)
+        base = locate_model(parent.manifest.base.source, sha256=parent.manifest.base.sha256)
+        data = self.folder / "export" / export.EXAMPLES
+        settings = TrainSettings(
+            rank=int(parent.manifest.settings.get("rank", 8)),
+            epochs=wanted.epochs,
+            max_steps=wanted.max_steps,
+            lr=wanted.lr,
+            token_budget=wanted.token_budget,
+            seed=wanted.seed,
+            init_lora=parent.lora_path,
+        )
+        output = self.folder / "train"
+
+        def work() -> tuple[str, int, dict[str, Any]]:
+            examples, eval_examples = refined_sets(data, replay=wanted.replay, seed=wanted.seed)
+            report = train(
+                examples,
+                eval_examples=eval_examples,
+                base=base,
+                output=output,
+                settings=settings,
+                render=render_prompt,
+                progress=lambda now: self.watch(Progress("train", now.step, now.steps, now.left_s)),
+                fresh=not self._is_same_training(output, train_identity),
+            )
+            manifest = describe(
+                output, report, base=base, examples=examples, init_lora=parent.lora_path, name=self.checkpoint
+            )
+            (output / _IDENTITY).unlink(missing_ok=True)
+            assert manifest.lora is not None
+            return manifest.lora.sha256, report.examples, report.as_json()
+
+        train_identity = _identity(
+            1,
+            self._result("export"),
+            json.dumps(settings.identity(), sort_keys=True),
+            str(wanted.replay),
+            wanted.parent,
+        )
+        return run_step(self.folder, "train", identity=train_identity, work=work)
+
+    def _is_same_training(self, output: Path, identity: str) -> bool:
+        """Whether an interrupted training in ``output`` is this one; else it is begun anew."""
+        path = output / _IDENTITY
+        if path.is_file() and path.read_text(encoding="utf-8") == identity:
+            return True
+        output.mkdir(parents=True, exist_ok=True)
+        path.write_text(identity, encoding="utf-8")
+        return False
+
+    def evaluate(self) -> StageReport:
+        """Parent and candidate on the same cases; the verdict goes into the candidate's manifest."""
+        from shopbot_refine.evaluate import find_contender, run_evaluate
+        from shopbot_refine.gate import record
+        from shopbot_refine.scores import read_pairs
+        from shopbot_refine.stages import rows_path
+        from shopbot_refine.suite import build_suite
+
+        self._result("train")
+        store = CheckpointStore(home())
+        self._take_in(store)
+        report, verdict = run_evaluate(
+            self.folder,
+            find_contender(self.run.settings.parent, config=self.config, plugins=self.plugins),
+            find_contender(self.checkpoint, config=self.config, plugins=self.plugins),
+            build_suite(
+                self.plugins, [Path(path) for path in self.run.settings.eval_sets], seed=self.run.settings.seed
+            ),
+            config=self.config,
+            refine=self.refine,
+            plugins=self.plugins,
+            progress=lambda now: self.watch(Progress("evaluate", now.done, now.total, now.left_s)),
+        )
+        record(store.load(self.checkpoint).folder, verdict, list(read_pairs(rows_path(self.folder, "evaluate"))))
+        return report
+
+    def promote(self) -> None:
+        """Put the candidate in force, and the watermark behind what it learnt from.
+
+        Raises :class:`~shopbot.GateError` where it did not pass.
+        """
+        CheckpointStore(home()).promote(self.checkpoint)
+        if self.run.settings.transcripts:
+            collect.write_watermark(watermark_path(), self.run.settings.until)
+
+    # ── what they share ────────────────────────────────────────────────────────────────────────────────────────
+
+    def costs(self) -> dict[str, float]:
+        """Stage → money spent by this run."""
+        path = ledger_path()
+        if not path.is_file():
+            return {}
+        with Ledger(path) as ledger:
+            return {"teach": ledger.totals(self.run.name).spent_micros / MICROS}
+
+    def _take_in(self, store: CheckpointStore) -> None:
+        """Put the trained checkpoint among those of this box, unless this very one is there."""
+        trained = read_report(self.folder, "train")
+        try:
+            manifest = store.load(self.checkpoint).manifest
+        except ModelError:
+            store.add(self.folder / "train")
+            return
+        if trained is None or manifest.lora is None or manifest.lora.sha256 != trained.fingerprint:
+            raise StageError(f"There is another checkpoint '{self.checkpoint}' already.", remedy="Start a new run.")
+
+    def _tools(self) -> dict[str, Tool]:
+        return dict(self.plugins.tools())
+
+    def _result(self, stage: str) -> str:
+        """The fingerprint of what a stage before this one kept. Raises :class:`StageError` where it is not done."""
+        report = read_report(self.folder, stage)
+        if report is None:
+            raise StageError(
+                f"The stage '{stage}' of run {self.run.name} is not done.",
+                remedy=f"Run 'shopbot refine {stage}', or 'shopbot refine resume' for all that is left.",
+            )
+        return report.fingerprint
+
+    def _recordings(self) -> list[str]:
+        """What a recorded teacher's answers follow from beside the questions."""
+        if self.run.settings.teacher != "recorded":
+            return []
+        from shopbot_refine.teachers.recorded import shipped_recordings
+
+        return [file_fingerprint(path) for path in (*shipped_recordings(), *map(Path, self.run.settings.recordings))]
+
+    @contextmanager
+    def _teacher(self) -> Iterator[Teacher]:
+        """The teacher of this run, watched."""
+        chosen = self.run.settings.teacher
+        with ExitStack() as stack:
+            if chosen == "recorded":
+                from shopbot_refine.teachers.recorded import RecordedTeacher, shipped_recordings
+
+                given = [Path(path) for path in self.run.settings.recordings]
+                teacher: Teacher = RecordedTeacher([*shipped_recordings(), *given])
+            else:
+                ledger = stack.enter_context(Ledger(ledger_path()))
+                if chosen == "batch":
+                    from shopbot_refine.teachers.batch import BatchTeacher
+
+                    teacher = stack.enter_context(closing(BatchTeacher(self.refine, ledger, run=self.run.name)))
+                else:
+                    from shopbot_refine.teachers.live import LiveTeacher
+
+                    teacher = stack.enter_context(closing(LiveTeacher(self.refine, ledger, run=self.run.name)))
+            yield _Watched(teacher, self.watch)
+
+
+STAGE_METHODS: dict[str, Callable[[Pipeline], StageReport]] = {
+    "collect": Pipeline.collect,
+    "redact": Pipeline.redact,
+    "clean": Pipeline.clean,
+    "teach": Pipeline.teach,
+    "check": Pipeline.check,
+    "export": Pipeline.export,
+    "train": Pipeline.train,
+    "evaluate": Pipeline.evaluate,
+}
+_IDENTITY = ".identity"
+
+
+@dataclass(frozen=True, slots=True)
+class _Watched:
+    """A teacher whose progress is told."""
+
+    teacher: Teacher
+    watch: Watch
+
+    @property
+    def name(self) -> str:
+        return self.teacher.name
+
+    def answer(self, requests: Sequence[Request]) -> Iterator[Answer]:
+        began, cost = time.monotonic(), 0.0
+        for number, answer in enumerate(self.teacher.answer(requests), 1):
+            cost += 0.0 if answer.is_cached else answer.cost
+            left_s = (time.monotonic() - began) / number * (len(requests) - number)
+            self.watch(Progress("teach", number, len(requests), left_s, cost))
+            yield answer
+
+
+def _identity(version: int, *parts: str) -> str:
+    return fingerprint([str(version), *parts])
