@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import secrets
 import threading
 import unicodedata
@@ -33,6 +34,7 @@ from shopbot.errors import BackendError, ConfigError, ConflictError, SessionErro
 from shopbot.identity import is_only_identity, read_token
 from shopbot.merging import direct_answer
 from shopbot.plugins import PluginManager
+from shopbot.references.products import products_named
 from shopbot.serving import Serving, Successor
 from shopbot.session import SessionState, SessionView, prompt_state
 from shopbot.store import Store
@@ -43,6 +45,7 @@ from shopbot.understand import PROMPT_FORMAT, Calibration, Understanding
 _log = logging.getLogger(__name__)
 _MAX_LOCKS = 10_000
 _RETRIES = 3
+_OWN_ORDER = re.compile(r"\bmy (?:\w+ ){0,2}orders?\b", re.IGNORECASE)
 
 
 #: A checkpoint's manifest, if it has one, and the backend that runs it.
@@ -304,10 +307,16 @@ class Bot:
             return (Act("other_language"),), {}
         try:
             understood = mind.understanding(text, prompt_state(state))
+            if [act.name for act in understood.acts] == ["out_of_scope"] and self._is_about_the_shop(text):
+                understood = mind.understanding.within_scope(text, prompt_state(state))
         except BackendError:
             _log.warning("the backend failed", exc_info=True)
             return (), {}
         return understood.acts, dict(understood.timings_ms)
+
+    def _is_about_the_shop(self, text: str) -> bool:
+        """Whether the message names a product of the catalogue or speaks of an order of the customer's own."""
+        return bool(_OWN_ORDER.search(text) or products_named(self.store.products(), text))
 
     def _load(self, session_id: str) -> tuple[SessionState, int]:
         saved = self.store.load_session(session_id) if session_id else None

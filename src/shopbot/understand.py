@@ -27,6 +27,8 @@ from shopbot.types import Act
 PROMPT_FORMAT = 1
 #: Never changes, so the engine reads it once.
 PROMPT_HEAD = "<|im_start|>shop acts\n"
+#: Added to an act's logit, it makes the act impossible while there is another.
+NEVER = -100.0
 #: A word that the model copied with a slip is put right when it is this similar (0–100) to a stretch of the message.
 SNAP_SIMILARITY = 86.0
 #: A message may be about a tool without training if its nearest example is that near (cosine, 0–1) …
@@ -208,15 +210,25 @@ class Understanding:
         found = self._read(message, state, novelty.tools, novelty.demonstrations)
         return replace(found, acts=(self._prefer(novelty.tools, found.acts, message),))
 
+    def within_scope(self, message: str, state: str) -> Understood:
+        """Understand a message of which code knows that it is about the shop: the likeliest acts that are so, too."""
+        return self._read(message, state, self.tools, bias={**self._bias, "out": NEVER})
+
     def _read(
-        self, message: str, state: str, names: Iterable[str], demonstrations: Sequence[tuple[str, str]] = ()
+        self,
+        message: str,
+        state: str,
+        names: Iterable[str],
+        demonstrations: Sequence[tuple[str, str]] = (),
+        bias: Mapping[str, float] | None = None,
     ) -> Understood:
-        """Have the model read the message, held to the tools of these names."""
+        """Have the model read the message, held to the tools of these names; ``bias`` instead of the usual one."""
         started = perf_counter()
         allowed = self._allowed(tuple(names), state)
         prompt = render_prompt(state, message, demonstrations)
         prepared = perf_counter()
-        biased = {"bias": self._bias} if self._bias else {}
+        bias = self._bias if bias is None else bias
+        biased = {"bias": bias} if bias else {}
         completion = self.backend.complete(prompt, grammar=allowed, max_tokens=48 + len(message) // 2, **biased)
         decoded = perf_counter()
         acts, dropped = self._decode(completion, message)

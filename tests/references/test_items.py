@@ -31,6 +31,7 @@ def names(order: Any, *words: str) -> list[str]:
         (["the bottle and the boots"], ["Water Bottle", "Hiking Boots"]),
         (["the bottle", "the boots"], ["Water Bottle", "Hiking Boots"]),
         (["boots, bottle & backpack"], ["Hiking Boots", "Water Bottle", "Backpack"]),
+        (["the boots", "my boots"], ["Hiking Boots"]),
         (["everything"], ["Hiking Boots", "Water Bottle", "Backpack"]),
         (["all of it"], ["Hiking Boots", "Water Bottle", "Backpack"]),
         (["the second one"], ["Water Bottle"]),

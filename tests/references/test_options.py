@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from shopbot.references.options import wished_options
+from shopbot.store import Product, Variant
 
 COFFEE, BUDS, GLOVES, BOOTS = "Coffee Maker", "Wireless Earbuds", "Winter Gloves", "Hiking Boots"
 
@@ -86,3 +88,20 @@ def test_what_is_to_be_there_or_left_open(ada: Any, name: str, words: str, expec
 )
 def test_what_is_turned_down_is_not_wished(ada: Any, words: str, expected: dict[str, str]) -> None:
     assert wished_options(ada.products[BOOTS], words, {}) == expected
+
+
+def thermostat_with(maker: str) -> Variant:
+    return Variant(maker, "1", "Thermostat", {"works with": maker}, Decimal(10), available=True)
+
+
+def test_a_word_that_only_one_value_has_stands_for_it() -> None:
+    makers = ("Google Assistant", "Apple HomeKit", "Amazon Alexa")
+    variants = tuple(
+        Variant(str(n), "1", "Thermostat", {"works with": maker}, Decimal(10), available=True)
+        for n, maker in enumerate(makers)
+    )
+    thermostat = Product("1", "Thermostat", variants)
+    wanted = wished_options(thermostat, "one for Google Home instead of Apple HomeKit", {"works with": "Apple HomeKit"})
+    assert wanted == {"works with": "Google Assistant"}
+    assert wished_options(thermostat, "my assistant at home", {}) == {"works with": "Google Assistant"}
+    assert wished_options(thermostat, "one that works", {}) == {}

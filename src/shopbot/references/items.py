@@ -28,10 +28,18 @@ def resolve_items(order: Order, words: Sequence[str]) -> Outcome:
     chosen: list[OrderItem] = []
     for position, phrase in enumerate(words):
         outcome = _phrase(order, phrase, _without(order.items, chosen), position)
+        if isinstance(outcome, Unknown) and _is_said_again(order, phrase, chosen, position):
+            continue
         if not isinstance(outcome, Found):
             return outcome
         chosen += outcome.value
     return Found(tuple(chosen))
+
+
+def _is_said_again(order: Order, phrase: str, chosen: Sequence[OrderItem], position: int) -> bool:
+    """Whether the phrase names once more what was chosen before: "my shoes … the shoes"."""
+    outcome = _phrase(order, phrase, order.items, position)
+    return isinstance(outcome, Found) and all(item in chosen for item in outcome.value)
 
 
 def items_in(order: Order, message: str) -> tuple[OrderItem, ...] | None:

@@ -18,6 +18,10 @@ _TURNED_DOWN = re.compile(
 )
 
 
+#: Letters of a word that can stand for a value of several words.
+_OWN_WORD = 5
+
+
 @dataclass(frozen=True, slots=True)
 class _Hit:
     """A stretch of the text that names a value of an option."""
@@ -78,7 +82,7 @@ def _hits(text: str, values: Mapping[str, Sequence[str]]) -> list[_Hit]:
             if fold(value) == "none":
                 lacks = [(start, end) for start, end, has in presence_hits(text, option) if not has]
                 hits += [_Hit(start, end, option, value) for start, end in lacks[:1]]
-            for spelling in _spellings(option, value):
+            for spelling in [*_spellings(option, value), *_own_words(option, value, known)]:
                 at = f" {text} ".find(f" {spelling} ")
                 if at >= 0:
                     hits.append(_Hit(at, at + len(spelling), option, value))
@@ -127,6 +131,15 @@ def _spellings(option: str, value: str) -> list[str]:
     if plain.isdecimal():
         return [*longer, plain]
     return [plain, plain.replace(" ", ""), *longer]
+
+
+def _own_words(option: str, value: str, known: Sequence[str]) -> list[str]:
+    """The words that only this one of the option's values has: "google" of Google Assistant, beside Apple HomeKit."""
+    words = fold(value).split()
+    if len(words) == 1:
+        return []
+    common = {word for text in (option, *(other for other in known if other != value)) for word in fold(text).split()}
+    return [word for word in words if len(word) >= _OWN_WORD and word.isalpha() and word not in common]
 
 
 def units(text: str) -> str:
