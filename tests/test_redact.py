@@ -218,3 +218,53 @@ def test_recall_on_sentences_of_others() -> None:
         spans = [(row["text"], span["value"]) for row in rows for span in row["spans"] if span["type"] == kind]
         gone = sum(value not in redact(text, None) for text, value in spans)
         assert gone >= floor * len(spans), f"{kind}: {gone} of {len(spans)}"
+
+
+@pytest.mark.parametrize(
+    ("text", "redacted"),
+    [
+        ("Hallo, ich heiße Jürgen Möllendorf und warte", "Hallo, ich heiße <NAME_1> und warte"),
+        ("mein Name ist annegret schulze", "mein Name ist <NAME_1>"),
+        ("Mit freundlichen Grüßen, Brunhilde Kettler", "Mit freundlichen Grüßen, <NAME_1>"),
+        ("je m'appelle Théophile Garnier", "je m'appelle <NAME_1>"),
+        ("mi nombre es rocío peñalver", "mi nombre es <NAME_1>"),
+        ("Meine Adresse: Am Alten Markt 3, 50667 Köln", "Meine Adresse: <ADDRESS_1>"),
+        ("livrez au 14, boulevard Voltaire 75011 Paris", "livrez au <ADDRESS_1>"),
+        ("vivo en Calle Mayor 12, 3º B, 28013 Madrid", "vivo en <ADDRESS_1>"),
+        ("Bestellung Nr. 2025-12345", "Bestellung Nr. <ORDER_1>"),
+        ("numéro client 445566", "numéro client <CUSTOMER_1>"),
+        ("max (at) web (punkt) de", "<EMAIL_1>"),
+        ("geboren am 12.03.1984", "geboren am <DATE_1>"),
+        ("my key is sk_live_4eC39HqLyjWDarjtT1zdp7dc", "my key is <TOKEN_1>"),
+        ("shop.example/account/reset?key=9f8e7d6c5b4a", "<URL_1>"),
+    ],
+)
+def test_what_other_languages_announce_is_found(text: str, redacted: str) -> None:
+    assert Redactor(b"x").text(text) == redacted
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Wo ist die Ware von Tom Tailor",
+        "Vielen Dank, Ihr Team ist super",
+        "Hier ist Ihr Paket nicht angekommen",
+        "Merci, Bonne journée",
+        "je suis content du produit",
+        "order 24-hour delivery",
+        "look at the point of it",
+    ],
+)
+def test_what_other_languages_say_of_nobody_stays(text: str) -> None:
+    assert Redactor(b"x").text(text) == text
+
+
+def test_copies_of_a_text_stay_copies() -> None:
+    redactor = Redactor(b"x")
+    redactor.know_act("inform", {"name": "Okonjo"})
+    text, copies = redactor.text_and_copies(
+        "Okonjo: order 7654321, mail a@b.example, the desk",
+        ["7654321", "b.example", "the desk", "Okonjo", "c@d.example"],
+    )
+    assert text == "<NAME_1>: order <ORDER_1>, mail <EMAIL_1>, the desk"
+    assert copies == ["<ORDER_1>", "<EMAIL_1>", "the desk", "<NAME_1>", "<EMAIL_2>"]

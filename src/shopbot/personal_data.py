@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from shopbot.personal_cues import find_after_cues
 from shopbot.personal_words import GIVEN_NAMES, NO_NAMES
 from shopbot.postal import find_addresses, find_postcodes
 
@@ -29,7 +30,10 @@ _SPOKEN_EMAIL = re.compile(
     r"(?: {0,2}(?:[(\[] ?dot ?[)\]]| dot |\.) {0,2}\w{2,20}){1,3}\b",
     re.IGNORECASE,
 )
-_URL = re.compile(r"(?:https?://|www\.)[^\s<>\"']{3,2000}", re.IGNORECASE)
+_URL = re.compile(
+    r"(?:https?://|www\.)[^\s<>\"']{3,2000}|(?<![\w@.-])(?:[a-z\d-]{1,63}\.){1,4}[a-z]{2,10}/[^\s<>\"']{3,2000}",
+    re.IGNORECASE,
+)
 _SECRET_IN_URL = re.compile(r"[?#@]|\d{6}|[A-Za-z0-9_-]{20}|/[A-Za-z]{0,20}\d[A-Za-z0-9]{7}")
 _IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}\d{2}(?: ?[A-Za-z0-9]){11,30}(?![A-Za-z0-9])")
 _DIGITS = re.compile(r"(?<![\w.,$€£])\d(?:[ .-]?\d){11,18}(?!\w)")
@@ -85,9 +89,9 @@ _FULL = rf"{_CAPITALISED}(?: (?:[A-Z]\.? )?{_PARTICLE}{_CAPITALISED}){{0,3}}"
 _ENDS_NAME = r"(?!(?:and|but|my|i|is|the|with|from|at|zip|email|postcode|please|or|so|in|can|order)\b)"
 #: What stands before a name however it is written.
 _NAME_AFTER_CUE = re.compile(
-    r"\b(?:my (?:full |first |last |maiden )?name(?:['’]s| is|:)"
-    r"|(?:the )?name(?: on (?:the|my) (?:order|account|card))?(?: is|:)|i am called|(?:under|in) the name(?: of)?"
-    r"|(?:first|last|full|maiden) name(?: is|:)?)[ \t]{0,8}"
+    r"\b(?:my (?:full |first |last |maiden )?name(?:['’]s| is\b|:)"
+    r"|(?:the )?name(?: on (?:the|my) (?:order|account|card))?(?: is\b|:)|i am called|(?:under|in) the name(?: of)?"
+    r"|(?:first|last|full|maiden) name(?: is\b|:)?)[ \t]{0,8}"
     rf"(?!(?:not|wrong|the|spelled|on)\b)({_WORD}(?: {_ENDS_NAME}{_WORD}){{0,2}})",
     re.IGNORECASE,
 )
@@ -126,7 +130,9 @@ def find(text: str, *, expects_identity: bool = False) -> list[Span]:
 
     ``expects_identity``: the customer was asked who they are: a capitalised pair is a name, five digits are a postcode.
     """
-    spans = [span for finder in _FINDERS for span in finder(text)]
+    # where two agree on the stretch, the first names its kind
+    spans = [Span(*found) for found in find_after_cues(text)]
+    spans += [span for finder in _FINDERS for span in finder(text)]
     addresses = [
         Span(start, start + len(text[start:end].rstrip(" .,;:!?\n")), "ADDRESS") for start, end in find_addresses(text)
     ]

@@ -45,6 +45,25 @@ _FOREIGN = re.compile(
     rf"|(?:\d{{1,6}},? )?(?:[^\W\d_][\w'’.-]{{0,20}} ){{0,2}}[^\W\d_]{{0,24}}{_FOREIGN_SUFFIX},? \d{{1,5}}[a-z]?\b)",
     re.IGNORECASE,
 )
+_NUMBER_FIRST = re.compile(
+    r"(?<![\w#$€£.,/-])\d{1,4}(?: ?(?:bis|ter|quater|[a-d])\b)?,? "
+    r"(?:rue|avenue|boulevard|chemin|allée|quai|impasse|place|route|cours|square|faubourg)"
+    r"(?: (?:de|du|des|la|le|les)\b)*(?: [ld]['’])? ?[^\W\d_][\w'’.-]{1,24}"
+    r"(?:[ -](?-i:(?=[^\W\d_a-zß-öø-ÿ])[^\W\d_])[\w'’.-]{1,24}){0,3}",
+    re.IGNORECASE,
+)
+_CITY_NAME = r"(?=[^\W\d_a-zß-öø-ÿ])[^\W\d_][\w'’-]{1,24}"
+_CODE_CITY = rf"(?:[A-Z]{{1,2}}-)?\d{{4,5}} {_CITY_NAME}"
+_GAP = r"(?:,? {1,2}|,?\s{0,2}\n)"
+#: A street and a number, a postcode and a city, as written on the continent.
+_CONTINENTAL = re.compile(
+    rf"(?<!\w){_CITY_NAME}(?: [^\W\d_][\w'’.-]{{0,24}}){{0,4}} \d{{1,4}} ?[a-zA-Z]?{_GAP}{_CODE_CITY}"
+)
+#: What a continental address goes on with: a floor, then postcode and city.
+_CODE_AND_CITY = re.compile(
+    rf"{_GAP}(?:\d{{1,2}}[ºª°](?: ?[A-Z]{{1,4}}\b\.?)?{_GAP})?{_CODE_CITY}(?:[ -]{_CITY_NAME})?"
+)
+_CITY = re.compile(rf"(?<=\d{{4}}) {_CITY_NAME}")
 _UNIT_WORDS = r"(?:apt|apartment|suite|ste|unit|flat|floor|room|bldg|building)"
 _UNIT = re.compile(
     rf"(?<!\w){_UNIT_WORDS}\b\.? ?#? ?(?:\d[\w-]{{0,5}}|[A-Z]\d{{0,4}})\b(?:,? box \d{{1,6}}\b)?", re.IGNORECASE
@@ -64,7 +83,10 @@ _CUE = re.compile(
     r"\b(?:address(?:es)?(?: (?:is|to|of [^\n:,.]{1,40}? is)(?: now)?|:| was)|addresses, here they are:"
     r"|(?:lives?|living|reside|stay(?:ing)?) (?:at|on|in)|moved to|located at|return to|meet me at"
     r"|(?:deliver|ship|send|sent|post|mail|forward)(?: it| them| this| that| (?:the|my) [a-z]{2,20})? to"
-    r"|(?:arrived|delivered) at)[\s:]{1,3}(?=[^\n]{0,60}\d)",
+    r"|(?:arrived|delivered) at"
+    r"|(?:adresse|anschrift|dirección|direccion|indirizzo|adres)(?: (?:ist|lautet|est|es|è|is))?"
+    r"|wohne (?:in|im|am)(?: der| dem)?|(?:vivo|resido) en|j['’]habite(?: au| à)?|abito in)"
+    r"\s?[\s:]{1,3}(?=[^\n]{0,60}\d)",
     re.IGNORECASE,
 )
 _AFTER_CUE = re.compile(
@@ -105,7 +127,11 @@ def find_addresses(text: str) -> Iterator[tuple[int, int]]:
         if match[4] and not (words and (len(match[1]) >= 2 or match[2][0].isupper())):
             continue
         yield match.start(), _end(text, match.end())
-    for pattern in (_FOREIGN, _BOX, _MILITARY, _UNIT):
+    for pattern in (_FOREIGN, _NUMBER_FIRST, _CONTINENTAL):
+        for match in pattern.finditer(text):
+            goes_on = _CODE_AND_CITY.match(text, match.end()) or _CITY.match(text, match.end())
+            yield match.start(), _end(text, goes_on.end() if goes_on else match.end())
+    for pattern in (_BOX, _MILITARY, _UNIT):
         for match in pattern.finditer(text):
             yield match.start(), _end(text, match.end())
     for match in _LINE.finditer(text):

@@ -12,7 +12,7 @@ import hmac
 import re
 import secrets
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -91,8 +91,28 @@ class Redactor:
         if len(_compact(value)[0]) >= 2:
             self._know(value, kind, value)
 
+    def know_act(self, name: str, arguments: Mapping[str, str]) -> None:
+        """Learn what the customer said of themselves in an act, which is personal even where no pattern tells."""
+        for slot, words in arguments.items():
+            if name == "inform" and slot in ("email", "postcode"):
+                self.know_value(slot.upper(), words)
+            elif name == "inform" and slot == "name" and (words.strip().count(" ") or words[:1].isupper()):
+                self.know_value("NAME", words)
+            elif slot.endswith("address") and any(char.isdigit() for char in words):
+                self.know_value("ADDRESS", words)
+
     def text(self, text: str, *, expects_identity: bool = False) -> str:
         """``text`` with placeholders; placeholders that stand in it already stay. Keeps 20,000 characters."""
+        return self.text_and_copies(text, (), expects_identity=expects_identity)[0]
+
+    def text_and_copies(
+        self, text: str, copies: Sequence[str], *, expects_identity: bool = False
+    ) -> tuple[str, list[str]]:
+        """``text`` as :meth:`text` gives it, and each of ``copies`` as the same stretch reads in it.
+
+        A copy that cuts a placeholder in two becomes the whole placeholder; one that is not in the text is redacted by
+        itself.
+        """
         text = text[:MAX_CHARS].encode("utf-8", "replace").decode()
         kept = [match.span() for match in PLACEHOLDER.finditer(text)]
         spans = [*self._find_known(text), *find(text, expects_identity=expects_identity)]
@@ -100,11 +120,13 @@ class Redactor:
         pieces, position = [], 0
         for span in merge_spans(spans):
             pieces += [
-                text[position : span.start],
-                self._placeholder(span.kind, span.key or text[span.start : span.end]),
+                (text[position : span.start], position, span.start),
+                (self._placeholder(span.kind, span.key or text[span.start : span.end]), span.start, span.end),
             ]
             position = span.end
-        return "".join(pieces) + text[position:]
+        pieces.append((text[position:], position, len(text)))
+        redacted = "".join(piece for piece, _, _ in pieces)
+        return redacted, [_stretch(text, copy, pieces) or self.text(copy) for copy in copies]
 
     def value(self, value: Any, *, field: str = "", _depth: int = 0) -> Any:
         """A JSON-able copy of ``value`` with every string, key and long number in it redacted."""
@@ -232,6 +254,20 @@ def redact(text: str, known: Customer | None, orders: Iterable[Order] = ()) -> s
     redactor = Redactor()
     redactor.know(known, orders)
     return redactor.text(text)
+
+
+def _stretch(text: str, copy: str, pieces: Sequence[tuple[str, int, int]]) -> str:
+    """``copy`` as it reads after ``text`` was cut into (new text, start, end) by turns untouched and replaced; empty:
+    it is not there."""
+    match = re.search(rf"(?<!\w){re.escape(copy)}(?!\w)", text) or re.search(re.escape(copy), text)
+    if match is None or not copy:
+        return ""
+    parts = []
+    for place, (piece, start, end) in enumerate(pieces):
+        if start < match.end() and match.start() < end:
+            is_replaced = place % 2
+            parts.append(piece if is_replaced else text[max(start, match.start()) : min(end, match.end())])
+    return "".join(parts)
 
 
 def _compact(text: str) -> tuple[str, list[int]]:

@@ -12,7 +12,7 @@ import logging
 import sqlite3
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -137,11 +137,12 @@ class Recorder:
             redactor = self._redactor(db, session, state, reply, store)
             taken = set(redactor.numbers)
             expects_identity = state.customer_id is None and (bool(state.facts) or _asks_identity(reply))
+            said, acts = _said(redactor, message, reply.acts, expects_identity=expects_identity)
             record = {
                 "state": read_in,
-                "message": redactor.text(message, expects_identity=expects_identity),
+                "message": said,
                 "reply": redactor.text(reply.text),
-                "acts": [_act(redactor, act) for act in reply.acts],
+                "acts": acts,
                 "tool_calls": [
                     {
                         "tool": call.tool,
@@ -198,7 +199,7 @@ class Recorder:
         for kind in ("email", "postcode"):
             redactor.know_value(kind.upper(), state.facts.get(kind, ""))
         for act in reply.acts:
-            _know_act(redactor, act)
+            redactor.know_act(act.name, act.arguments)
         self._redactors[session] = redactor, known_until
         if len(self._redactors) > _MAX_REDACTORS:
             self._redactors.popitem(last=False)
@@ -319,19 +320,21 @@ def outcome(reply: Reply) -> str:
     return "answered" if reply.tool_calls else "said"
 
 
-def _know_act(redactor: Redactor, act: Act) -> None:
-    """What the customer says of themselves is personal even where no pattern tells."""
-    for slot, words in act.arguments.items():
-        if act.name == "inform" and slot in ("email", "postcode"):
-            redactor.know_value(slot.upper(), words)
-        elif act.name == "inform" and slot == "name" and (words.strip().count(" ") or words[:1].isupper()):
-            redactor.know_value("NAME", words)
-        elif slot.endswith("address") and any(char.isdigit() for char in words):
-            redactor.know_value("ADDRESS", words)
-
-
-def _act(redactor: Redactor, act: Act) -> dict[str, Any]:
-    return {"name": act.name, "arguments": redactor.value(dict(act.arguments)), "confidence": round(act.confidence, 4)}
+def _said(
+    redactor: Redactor, message: str, acts: Sequence[Act], *, expects_identity: bool
+) -> tuple[str, list[dict[str, Any]]]:
+    """The message redacted, and the acts with arguments that are copies of it still."""
+    values = [value for act in acts for value in act.arguments.values()]
+    said, copies = redactor.text_and_copies(message, values, expects_identity=expects_identity)
+    copied = iter(copies)
+    return said, [
+        {
+            "name": act.name,
+            "arguments": {slot: next(copied) for slot in act.arguments},
+            "confidence": round(act.confidence, 4),
+        }
+        for act in acts
+    ]
 
 
 def _asks_identity(reply: Reply) -> bool:
