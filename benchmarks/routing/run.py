@@ -1,6 +1,6 @@
 """Routing and arguments on the held-out rows of the third-party data, by the real model.
 
-    python -m benchmarks.routing.run [--lora FILE] [--part held_out] [--bias out_of_scope=0.5] [--limit N] [--json]
+python -m benchmarks.routing.run [--lora FILE] [--part held_out] [--bias out_of_scope=0.5] [--limit N] [--json]
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ def main() -> None:
     parser.add_argument("--lora", type=Path)
     parser.add_argument("--part", default="held_out", choices=["train", "dev", "held_out"])
     parser.add_argument("--limit", type=int, default=0, help="rows per file, drawn at random (0: all)")
-    parser.add_argument("--bias", type=_pair, action="append", help="ACT=LOGIT instead of the manifest's; to choose it on dev")
+    parser.add_argument(
+        "--bias", type=_pair, action="append", help="ACT=LOGIT instead of the manifest's; to choose it on dev"
+    )
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--show", type=int, default=0, help="print so many mistakes")
     arguments = parser.parse_args()

@@ -123,7 +123,7 @@ def create_run(settings: RunSettings, *, now: datetime | None = None) -> Run:
         for number in range(1, 10_000):
             folder = runs / f"{day}-{number}"
             try:
-                folder.mkdir()
+                folder.mkdir(mode=0o700)  # a foreign log's rows stand in it before they are redacted
             except FileExistsError:
                 continue
             write_json(folder / RUN_FILE, settings.as_json())

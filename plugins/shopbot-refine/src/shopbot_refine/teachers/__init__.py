@@ -1,4 +1,4 @@
-"""Who answers the ``teach`` stage's requests: a large model over the network, live or in batches, or recorded answers."""
+"""Who answers the ``teach`` stage's requests: a large model over the network, live or in batches, or a recording."""
 
 from __future__ import annotations
 

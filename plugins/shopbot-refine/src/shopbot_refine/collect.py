@@ -1,0 +1,155 @@
+"""Collect: the turns that a refine run works on, from this box's transcripts since the watermark and from foreign logs.
+
+A session of which any turn opted out is left out whole, and so is every message that the model never read. The same
+transcripts and the same bounds give the same rows. The watermark is moved by the caller, once the run that used the
+rows is done.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from shopbot import Transcripts
+from shopbot_refine.acts import Act
+from shopbot_refine.dataset import DatasetError
+from shopbot_refine.records import LoggedTurn, Rejected
+from shopbot_refine.stages import StageError, write_json
+
+VERSION = 1
+_WATERMARK = "highest_id"
+
+
+def collect_transcripts(
+    transcripts: Transcripts, *, after: int = 0, until: int | None = None
+) -> Iterator[LoggedTurn | Rejected]:
+    """The turns whose transcript id is above ``after`` and at most ``until`` (None: no bound), oldest first.
+
+    Rejected for ``no_state`` is a turn of before the dialogue state was recorded, unless it opened its session, when
+    nothing can have been open; for ``unreadable`` one whose acts are not in the recorder's form. Raises
+    :class:`~shopbot.ShopbotError` where the file cannot be read.
+    """
+    refused = {turn["session_id"] for turn in transcripts.export() if not turn["allows_refine"]}
+    for turn in transcripts.export():
+        is_wanted = turn["id"] > after and (until is None or turn["id"] <= until) and turn["allows_refine"]
+        if is_wanted and turn["session_id"] not in refused and (row := _read_turn(turn)) is not None:
+            yield row
+
+
+def newest_id(transcripts: Transcripts) -> int:
+    """The highest transcript id there is now, or 0: ``until`` for a run, and its watermark when it is done."""
+    return max((int(turn["id"]) for turn in transcripts.export()), default=0)
+
+
+def collect_file(path: Path) -> Iterator[LoggedTurn]:
+    """The turns of a foreign log, JSON Lines.
+
+    A row is a :class:`LoggedTurn`, or has ``text`` and ``acts`` and leaves out what it does not know: a row without an
+    ``id`` is named by file and line, one without a ``session`` is a session of its own. Raises :class:`DatasetError`
+    that names file and line.
+    """
+    seen: dict[str, int] = {}
+    number = 0
+    try:
+        with path.open(encoding="utf-8") as file:
+            for number, line in enumerate(file, 1):
+                if line.strip():
+                    turn = _read_line(line, path, number)
+                    if seen.setdefault(turn.id, number) != number:
+                        raise DatasetError(
+                            f"{path}:{number} has the id of line {seen[turn.id]}.", remedy="Give each row its own id."
+                        )
+                    yield turn
+    except UnicodeDecodeError as error:
+        raise DatasetError(
+            f"{path}:{number + 1}: no UTF-8 here or shortly after ({error.reason}).", remedy="Save the file as UTF-8."
+        ) from error
+    except OSError as error:
+        raise DatasetError(f"Cannot read {path} ({error.strerror}).", remedy="Check the path.") from error
+
+
+def read_watermark(path: Path) -> int:
+    """The highest transcript id that a finished run has used; 0 where none has. Raises :class:`StageError`."""
+    try:
+        highest = json.loads(path.read_text(encoding="utf-8"))[_WATERMARK]
+        if isinstance(highest, int) and highest >= 0:
+            return highest
+        raise ValueError("no id")
+    except FileNotFoundError:
+        return 0
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        remedy = "Delete it to collect all transcripts again; what was paid for is not paid twice."
+        raise StageError(f"The watermark {path} cannot be read ({type(error).__name__}).", remedy=remedy) from error
+
+
+def write_watermark(path: Path, highest_id: int) -> None:
+    """Keep the highest transcript id used, whole or not at all; it never goes back. Raises :class:`StageError`."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_json(path, {_WATERMARK: max(highest_id, read_watermark(path))})
+    except OSError as error:
+        raise StageError(
+            f"The watermark {path} cannot be written ({error.strerror}).", remedy="Free some disk space, then resume."
+        ) from error
+
+
+def _read_turn(turn: Mapping[str, Any]) -> LoggedTurn | Rejected | None:
+    """A row of the transcripts as a turn; None for a message that the model did not read."""
+    name = f"{turn['session_id']}-{turn['turn']}"
+    state, acts = turn.get("state"), turn.get("acts")
+    if state == "" or (state is None and not acts):
+        return None
+    raw = {key: turn.get(key) for key in ("id", "session_id", "turn", "at", "message", "acts", "outcome")}
+    if state is None and turn["turn"] != 1:
+        return Rejected(name, "no_state", "The dialogue state was not recorded.", raw)
+    try:
+        return LoggedTurn(
+            id=name,
+            session=turn["session_id"],
+            text=_string(turn["message"]),
+            acts=tuple(_act(act) for act in acts or ()),
+            state=_string(state or "-"),
+            at=turn["at"],
+            outcome=turn["outcome"],
+            reply=_string(turn.get("reply", "")),
+            confidence=min((float(act["confidence"]) for act in acts or ()), default=None),
+        )
+    except (KeyError, TypeError, ValueError):
+        return Rejected(name, "unreadable", "The record is not in the form that shopbot writes.", raw)
+
+
+def _act(act: Mapping[str, Any]) -> str:
+    name = _string(act["name"])
+    if not name.isidentifier():
+        raise ValueError("an act's name is a word")
+    return str(Act(name, tuple((_string(slot), _string(value)) for slot, value in act["arguments"].items())))
+
+
+def _string(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError("no string")
+    return value
+
+
+def _read_line(line: str, path: Path, number: int) -> LoggedTurn:
+    where = f"{path}:{number}"
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        # the decoder's message may quote the line, which may hold anything
+        raise DatasetError(f"{where} is not JSON.", remedy="Give one object a line.") from error
+    if not isinstance(row, dict) or not {"text", "acts"} <= row.keys():
+        remedy = 'Give one object a line: {"text": "…", "acts": ["…"]}.'
+        raise DatasetError(f"{where} is no object with the keys text and acts.", remedy=remedy)
+    row.setdefault("id", f"{path.stem}-{number}")
+    row.setdefault("session", row["id"])
+    return LoggedTurn.from_json(_printable(row), where)
+
+
+def _printable(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The row with every half of a surrogate pair replaced, so that it can be written again."""
+    raw = json.dumps(row, ensure_ascii=False).encode("utf-8", "replace")
+    printable: dict[str, Any] = json.loads(raw)
+    return printable
