@@ -142,8 +142,12 @@ class Bot:
         """The backend in force."""
         return self._serving.value.backend
 
-    def session(self, session_id: str | None = None, *, customer_token: str | None = None) -> Session:
+    def session(
+        self, session_id: str | None = None, *, customer_token: str | None = None, allows_refine: bool = True
+    ) -> Session:
         """Start a session, or go on with one. ``customer_token`` identifies the customer (see :mod:`shopbot.identity`).
+
+        ``allows_refine`` False: nothing of the session is ever learnt from, also not of what was said before.
 
         :class:`~shopbot.errors.SessionError` if there is no such session; :class:`~shopbot.errors.TokenError` if the
         token is no good or is somebody else's than the session's.
@@ -157,9 +161,12 @@ class Bot:
                 raise TokenError("The customer token names no customer of this shop.")
         if session_id is None:
             session_id = secrets.token_urlsafe(18)
-            self.store.save_session(session_id, SessionState(session_id).as_json(), version=0)
+            started = SessionState(session_id, allows_refine=allows_refine)
+            self.store.save_session(session_id, started.as_json(), version=0)
         else:
             self._load(session_id)
+            if not allows_refine:
+                self._keep_out_of_refine(session_id)
         if customer_id:
             self.identify(session_id, customer_id)
         return Session(self, session_id)
@@ -175,6 +182,13 @@ class Bot:
                 raise TokenError("This session belongs to another customer.", remedy="Start a new session.")
             if state.customer_id is None:
                 state.customer_id, state.verified_by = customer_id, "token"
+                self.store.save_session(session_id, state.as_json(), version=version)
+
+    def _keep_out_of_refine(self, session_id: str) -> None:
+        with self._lock(session_id):
+            state, version = self._load(session_id)
+            if state.allows_refine:
+                state.allows_refine = False
                 self.store.save_session(session_id, state.as_json(), version=version)
 
     def ask(self, session_id: str, message: str, *, request_id: str | None = None) -> Reply:

@@ -42,6 +42,18 @@ def test_sessions_are_apart_and_their_ids_cannot_be_guessed(visitor: Any) -> Non
     assert visitor.say(second, "2").json()["tool_calls"] == []
 
 
+def test_a_session_can_be_kept_out_of_learning(make_bot: Any, serving: Any, visitor_of: Any) -> None:
+    bot = make_bot()
+    with serving(bot) as url:
+        visitor = visitor_of(url)
+        kept, other = visitor.session(allows_refine=False), visitor.session()
+        visitor.http.close()
+    assert (bot.view(kept).allows_refine, bot.view(other).allows_refine) == (False, True)
+    bot.session(other, allows_refine=False)
+    bot.session(kept)
+    assert (bot.view(kept).allows_refine, bot.view(other).allows_refine) == (False, False), "also later, and for good"
+
+
 @pytest.mark.parametrize("by_header", [True, False])
 def test_a_repeated_request_gets_the_first_reply_again(visitor: Any, by_header: bool) -> None:
     session = visitor.session()

@@ -112,8 +112,18 @@ def test_what_nobody_judges_is_kept_unless_it_is_suspect(tools: dict[str, Tool],
 @pytest.mark.parametrize(("failure", "is_complete"), [("offline", False), ("pending", False), ("refused", True)])
 def test_a_failure_is_the_reason(tools: dict[str, Tool], failure: str, is_complete: bool) -> None:
     rows, counts, _ = run([turn(1, "where is it", "order_status()")], lambda _: failure, tools, write=8)
-    assert [row.reason for row in rows if isinstance(row, Rejected)] == [failure, failure]
+    asked = 2 if is_complete else 1  # what is to be written follows from all the judgements
+    assert [row.reason for row in rows if isinstance(row, Rejected)] == [failure] * asked
     assert counts.is_complete is is_complete
+
+
+def test_a_second_opinion_that_is_still_to_come_is_waited_for(tools: dict[str, Tool]) -> None:
+    def answer(question: dict[str, Any]) -> str | dict[str, Any]:
+        return "pending" if question.get("second_opinion") else judged("keep", *question["logged"])
+
+    _, counts, _ = run([turn(1, "cancel W1", 'cancel_order(order="W1")')], answer, tools, agreement=1.0)
+    assert counts.failures == {"second opinion pending": 1}
+    assert not counts.is_complete
 
 
 HOSTILE: list[tuple[Any, str]] = [

@@ -31,10 +31,11 @@ RequestId = Annotated[str, _Printable]
 
 
 class NewSession(pydantic.BaseModel):
-    """What ``POST /v1/sessions`` takes; an empty body will do."""
+    """What ``POST /v1/sessions`` takes; an empty body will do. ``allows_refine`` false: nothing is learnt from it."""
 
     model_config = pydantic.ConfigDict(extra="forbid")
     customer_token: Annotated[str, pydantic.StringConstraints(pattern=r"^[\x21-\x7e]*$", max_length=4096)] | None = None
+    allows_refine: bool = True
 
 
 class Message(pydantic.BaseModel):
@@ -75,8 +76,10 @@ def create_app(bot: Bot, *, hosts: Collection[str] | None = None) -> FastAPI:
     async def start(request: Request, new: NewSession | None = None) -> JSONResponse:
         """Start a session. Its id is the key to it: unguessable, to be kept by the client only."""
         sessions_limit.take(request.client.host if request.client else "")
-        token = new.customer_token if new else None
-        session = await run_in_threadpool(bot.session, customer_token=token)
+        wanted = new or NewSession()
+        session = await run_in_threadpool(
+            bot.session, customer_token=wanted.customer_token, allows_refine=wanted.allows_refine
+        )
         return JSONResponse({"session_id": session.id}, headers=_NO_STORE)
 
     @app.post("/v1/sessions/{session_id}/messages")

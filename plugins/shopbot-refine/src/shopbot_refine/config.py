@@ -40,7 +40,6 @@ class RefineConfig(pydantic.BaseModel):
     write: int = pydantic.Field(default=300, ge=0)
     gate_loss: float = pydantic.Field(default=0.01, ge=0, le=1)
     gate_tool_loss: float = pydantic.Field(default=0.1, ge=0, le=1)
-    seed: int = 0
 
     @classmethod
     def of(cls, table: Mapping[str, Any]) -> RefineConfig:

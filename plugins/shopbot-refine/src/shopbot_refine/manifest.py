@@ -24,8 +24,8 @@ def describe(
     """Write ``manifest.json`` to the folder of a finished run.
 
     The checkpoint is called ``name``, or like the folder. Where training went on from another checkpoint's adapter,
-    that one is its parent, and what it knew is known still: its tools, and the bias that goes with its weights. It is
-    not through its gate: it has not been evaluated yet.
+    that one is its parent, and what it knew is known still: its tools, and how its confidence is used. It is not
+    through its gate: it has not been evaluated yet.
     """
     sha256 = file_fingerprint(base)
     acts = {act.partition("(")[0] for example in examples if not example.demonstrations for act in example.acts}
@@ -39,6 +39,8 @@ def describe(
             "tools": sorted((acts - set(DIALOGUE_ACTS)) | set(parent.tools if parent else ())),
             "parent": parent.name if parent else None,
             "bias": parent.bias if parent else {},
+            "calibration": parent.calibration if parent else {},
+            "threshold": parent.threshold if parent else 0.0,
             "training_set": report.fingerprint,
             "settings": report.settings,
             "scores": {"eval_loss": report.eval_losses[-1][1]} if report.eval_losses else {},

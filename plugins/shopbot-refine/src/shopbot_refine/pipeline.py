@@ -38,8 +38,8 @@ from shopbot_refine.prompts import system_prompt
 from shopbot_refine.records import Candidate, LoggedTurn, Rejected
 from shopbot_refine.runs import Run, ledger_path, watermark_path
 from shopbot_refine.sandbox import Sandbox
-from shopbot_refine.seed import load_templates
-from shopbot_refine.sets import refined_sets
+from shopbot_refine.seed import load_templates, split_seed
+from shopbot_refine.sets import EVAL_SHARE, refined_sets
 from shopbot_refine.stages import (
     STAGES,
     StageError,
@@ -163,8 +163,9 @@ class Pipeline:
         """What holds of it."""
         cases = [case for _, case in self.plugins.cases()]
         sets = [Path(path) for path in self.run.settings.eval_sets]
-        guarded = list(guarded_texts(cases, sets))
         seed = self.run.settings.seed
+        own = (example.text for example in split_seed(eval_share=EVAL_SHARE, seed=seed)[1])
+        guarded = [*guarded_texts(cases, sets), *own]
 
         def work() -> Iterator[Candidate | Rejected]:
             with demo_stores() as make_store, Sandbox(make_store(), self.plugins, self.config, cases) as sandbox:
@@ -283,9 +284,17 @@ class Pipeline:
 
         Raises :class:`~shopbot.GateError` where it did not pass.
         """
+        if self.is_promoted:
+            return  # done before; what was put in force since then stays
         CheckpointStore(home()).promote(self.checkpoint)
         if self.run.settings.transcripts:
             collect.write_watermark(watermark_path(), self.run.settings.until)
+        (self.folder / _PROMOTED).touch()
+
+    @property
+    def is_promoted(self) -> bool:
+        """Whether this run's checkpoint was put in force."""
+        return (self.folder / _PROMOTED).is_file()
 
     # ── what they share ────────────────────────────────────────────────────────────────────────────────────────
 
@@ -362,7 +371,7 @@ STAGE_METHODS: dict[str, Callable[[Pipeline], StageReport]] = {
     "train": Pipeline.train,
     "evaluate": Pipeline.evaluate,
 }
-_IDENTITY = ".identity"
+_IDENTITY, _PROMOTED = ".identity", ".promoted"
 
 
 @dataclass(frozen=True, slots=True)

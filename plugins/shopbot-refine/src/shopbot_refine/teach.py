@@ -49,7 +49,7 @@ def teach(
         for turn, request in logged
         if _draw(seed, request) < agreement and not writers.isdisjoint(_names(turn, answers[request.key], check) or ())
     ]
-    seconds = _ask_again(teacher, doubted, system, check)
+    seconds = _ask_again(teacher, doubted, system, check, counts)
     counts.second_opinions = len(seconds)
     rows: list[Candidate] = []
     seen: set[str] = set()
@@ -62,6 +62,8 @@ def teach(
             if key in seen:
                 break  # the paraphrases in this answer came with an earlier turn that says the same
         seen.add(key)
+    if not counts.is_complete:
+        return  # what is to be written follows from all the answers
     wanted = plan(rows, templates, tools, count=write, seed=seed, confusions=counts.confusions)
     yield from _have_written(teacher, wanted, system, check, counts)
 
@@ -76,7 +78,11 @@ def _ask(
 
 
 def _ask_again(
-    teacher: Teacher, doubted: Sequence[tuple[LoggedTurn, Request]], system: str, check: AnswerCheck
+    teacher: Teacher,
+    doubted: Sequence[tuple[LoggedTurn, Request]],
+    system: str,
+    check: AnswerCheck,
+    counts: TeachCounts,
 ) -> dict[str, frozenset[str]]:
     """Key of the first request → the names of the acts in a second opinion, where there is a usable one."""
     requests: dict[str, tuple[str, LoggedTurn, Request]] = {}
@@ -86,6 +92,8 @@ def _ask_again(
     found = {}
     for answer in teacher.answer([request for _, _, request in requests.values()]) if requests else ():
         key, turn, _ = requests[answer.request.key]
+        if answer.failure:
+            counts.failures[f"second opinion {answer.failure}"] += 1
         acts = _names(turn, answer, check)
         if acts is not None:
             found[key] = acts

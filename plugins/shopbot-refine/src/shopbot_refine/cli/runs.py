@@ -11,6 +11,7 @@ from shopbot import Invocation, json_option, pass_invocation, print_json
 from shopbot_refine.cli.extras import require_run, require_train
 from shopbot_refine.cli.progress import watching
 from shopbot_refine.cli.stages import describe, open_pipeline
+from shopbot_refine.stages import STAGES
 
 if TYPE_CHECKING:
     from shopbot_refine.pipeline import Pipeline
@@ -36,7 +37,7 @@ _TEACHERS = ("live", "batch", "recorded")
 @click.option(
     "--seed", default=0, show_default=True, help="The same seed, logs and answers give the same training set."
 )
-@click.option("--until", "last", help="Stop after this stage; 'resume' goes on.")
+@click.option("--until", "last", type=click.Choice(STAGES), help="Stop after this stage; 'resume' goes on.")
 @json_option
 @pass_invocation
 def run(
@@ -59,7 +60,6 @@ def run(
     Stop it when you like, or pull the cable: 'shopbot refine resume' goes on, and asks nothing twice.
     """
     require_run()
-    require_train()
     from shopbot_refine.runs import RunSettings, start_run
 
     wanted = RunSettings(
@@ -79,7 +79,7 @@ def run(
 
 @click.command()
 @click.option("--run", "name", help="The run; without it the newest one.")
-@click.option("--until", "last", help="Stop after this stage.")
+@click.option("--until", "last", type=click.Choice(STAGES), help="Stop after this stage.")
 @json_option
 @pass_invocation
 def resume(invocation: Invocation, name: str | None, last: str | None, as_json: bool) -> None:
@@ -148,18 +148,16 @@ def _go_on(pipeline: Pipeline, last: str | None, as_json: bool) -> None:
     """Do the stages that are left, draw the report, promote behind the gate."""
     from shopbot_refine.overview import describe_run
     from shopbot_refine.report import write_report
-    from shopbot_refine.stages import STAGES
 
-    if last is not None and last not in STAGES:
-        raise click.BadParameter(f"The stages are {', '.join(STAGES)}.", param_hint="--until")
+    is_trained = last is None or STAGES.index(last) >= STAGES.index("train")
+    if is_trained:
+        require_train()
     try:
         with watching(pipeline):
             for stage, work in pipeline.stages():
                 click.echo(describe(work()), err=True)
                 if stage == last:
                     break
-        if last in (None, STAGES[-1]):
-            pipeline.promote()
     finally:
         path = write_report(pipeline.folder, costs=pipeline.costs())
         click.echo(f"The report: {path}", err=True)
@@ -168,3 +166,5 @@ def _go_on(pipeline: Pipeline, last: str | None, as_json: bool) -> None:
         print_json(result)
     else:
         click.echo(f"{pipeline.run.name}: {result['state']}")
+    if last in (None, STAGES[-1]):
+        pipeline.promote()

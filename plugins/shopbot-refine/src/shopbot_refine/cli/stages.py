@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from shopbot import Invocation, json_option, pass_invocation, print_json
-from shopbot_refine.cli.extras import require_run
+from shopbot_refine.cli.extras import require_run, require_train
 from shopbot_refine.cli.progress import watching
 
 if TYPE_CHECKING:
@@ -47,6 +47,8 @@ def do_stage(invocation: Invocation, stage: str, name: str | None, *, as_json: b
     """Do one stage of a run and print its result."""
     from shopbot_refine.pipeline import STAGE_METHODS
 
+    if stage == "train":
+        require_train()
     pipeline = open_pipeline(invocation, name)
     with watching(pipeline):
         report = STAGE_METHODS[stage](pipeline)
