@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shopbot import Answer, Context, tool
+from shopbot import Answer, Bot, Context, Store, tool
 from shopbot.backends.scripted import ScriptedBackend
-from shopbot.understand import PROMPT_HEAD, Calibration, Understanding, ground, neutralise, render_prompt
+from shopbot.testing import make_bot
+from shopbot.understand import NEVER, PROMPT_HEAD, Calibration, Understanding, ground, neutralise, render_prompt
 
 
 @tool(effect="read", examples=["where is order [order: 12]", "track [order: 9]"])
@@ -95,3 +96,18 @@ def test_an_everyday_word_does_not_call_for_a_tool_without_training() -> None:
     backend = ScriptedBackend(lambda prompt: "track()")
     understand = Understanding(backend, [track, loyalty_points], trained=["track"])
     assert [act.name for act in understand("at which point does my parcel leave", "-").acts] == ["track"]
+
+
+@pytest.mark.parametrize("message", ["a skateboard with a bamboo deck then", "scratch my latest order"])
+def test_what_names_the_shops_things_is_not_out_of_scope(demo_store: Store, message: str) -> None:
+    script = ScriptedBackend(["out_of_scope()", "loyalty_points()"])
+    with make_bot(demo_store, tools=[loyalty_points]) as made:
+        bot = Bot(config=made.config, store=demo_store, plugins=made.plugins, backend=script, manifest=made.manifest)
+        reply = bot.session().ask(message)
+    assert [act.name for act in reply.acts] == ["loyalty_points"]
+    assert [(bias or {}).get("out") for bias in script.biases] == [None, NEVER]
+
+
+def test_what_names_none_of_them_may_be_out_of_scope(demo_store: Store) -> None:
+    with make_bot(demo_store, tools=[loyalty_points], script=["out_of_scope()"]) as bot:
+        assert [act.name for act in bot.session().ask("will it rain tomorrow").acts] == ["out_of_scope"]

@@ -135,7 +135,8 @@ def _found(rows: list[Row], folder: Path) -> dict[str, Any]:
     }
 
 
-def _linear(examples: Sequence[Example], judged: Sequence[dict[str, Any]]) -> float:
+def linear_model(examples: Sequence[Example]) -> Any:
+    """A classifier of act names: TF-IDF of words and character n-grams, logistic regression."""
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline, make_union
@@ -148,7 +149,11 @@ def _linear(examples: Sequence[Example], judged: Sequence[dict[str, Any]]) -> fl
         LogisticRegression(C=20, max_iter=1000),
     )
     model.fit([one.text for one in examples], [one.acts[0].partition("(")[0] for one in examples])
-    found = model.predict([row["text"] for row in judged])
+    return model
+
+
+def _linear(examples: Sequence[Example], judged: Sequence[dict[str, Any]]) -> float:
+    found = linear_model(examples).predict([row["text"] for row in judged])
     return sum(name in ACTS_OF_INTENT[row["intent"]] for name, row in zip(found, judged, strict=True)) / len(judged)
 
 

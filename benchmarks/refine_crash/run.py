@@ -3,8 +3,8 @@
     python -m benchmarks.refine_crash.run [--kills 20] [--turns 200] [--seed 0] [--json]
 
 A real ``shopbot refine run --until export`` process with the live teacher (a loopback server that answers like one) is
-killed at a random moment and gone on with by ``resume``, until so many kills have hit; then it may end. The training
-set's fingerprint must be that of a run that nobody disturbed. Counted are the questions that the teacher answered more
+killed at a random moment and gone on with by ``resume`` until it ends, and then another run, until so many kills have
+hit. The training set's fingerprint must always be that of a run that nobody disturbed. Counted are the questions that the teacher answered more
 than once: an answer that was under way when the process died may be among them, one that had arrived may not.
 """
 
@@ -56,25 +56,21 @@ def main() -> None:
             whole_s = time.monotonic() - began
             asked = len(server.answered)
         with TeacherServer(_reply) as server:
-            box = Box(Path(name) / "killed", log, server.base_url)
-            under_way = 0
+            fingerprints, under_way, repeated = [], 0, 0
             while hit.total() < arguments.kills:
-                process = box.start()
-                try:
-                    process.wait(timeout=rng.uniform(0.2, 1.0) * whole_s)
-                    box.forget_export()  # it was faster: the last stage once more
-                except subprocess.TimeoutExpired:
-                    process.kill()
-                    process.wait()
+                box = Box(Path(name) / f"killed-{len(fingerprints)}", log, server.base_url)
+                server.answered.clear()
+                while not _ends(box.start(), within_s=rng.uniform(0.1, 1.0) * whole_s):
                     hit[box.stage] += 1
                     under_way += 2 if box.stage == "teach" else 0
-            box.start().wait()
-            repeated = sum(times - 1 for times in server.answered.values())
+                fingerprints.append(box.fingerprint)
+                repeated += sum(times - 1 for times in server.answered.values())
             result = {
                 "kills": hit.total(),
+                "runs": len(fingerprints),
                 "stage under way at the kill": dict(hit),
-                "same fingerprint": box.fingerprint == calm.fingerprint,
-                "questions": asked,
+                "same fingerprint": set(fingerprints) == {calm.fingerprint},
+                "questions in a run": asked,
                 "answered again": repeated,
                 "at most under way": under_way,
             }
@@ -114,9 +110,16 @@ class Box:
         assert report is not None, "the run did not end"
         return report.fingerprint
 
-    def forget_export(self) -> None:
-        if self.run:
-            (self.run / "export.json").unlink(missing_ok=True)
+
+def _ends(process: subprocess.Popen[bytes], *, within_s: float) -> bool:
+    """Whether the process ends in time; else it is killed."""
+    try:
+        process.wait(timeout=within_s)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        return False
+    return True
 
 
 def _write_log(path: Path, turns: int, seed: int) -> None:
