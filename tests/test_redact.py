@@ -111,6 +111,8 @@ def test_what_is_not_personal_stays(said: str) -> None:
         ("serial 99887766554", "NUMBER"),
         ("refund to gift_card_1725971", "PAYMENT"),
         ("I was born on 9/24/1986", "DATE"),
+        ("leave it with my neighbour Casper Winslow please", "NAME"),
+        ("my best friend Tom bought it", "NAME"),
     ],
 )
 def test_patterns_find_what_the_store_does_not_know(said: str, kind: str) -> None:

@@ -101,6 +101,11 @@ _CAPITALISED_AFTER_CUE = re.compile(
     r"|attn:?|called|named|recipient:?|cardholder:?|billing address:|shipping address:|from:|to:)"
     rf"|(?:Mr|Mrs|Ms|Miss|Dr|Prof|Mx)\.?)\s{{1,3}}({_FULL})"
 )
+_RELATIVE = re.compile(
+    r"\b(?i:(?:my|our|his|her|their) (?:[\w-]{1,12} )?(?:neighbou?r|sister|brother|wife|husband|mother|mum|mom|father|dad"
+    r"|son|daughter|friend|girlfriend|boyfriend|colleague|boss|roommate|flatmate|aunt|uncle|cousin|fianc[eé]e?))"
+    rf",? ({_FULL})"
+)
 _TITLED = re.compile(rf"\b(?:[Mm]r|[Mm]rs|[Mm]s|[Dd]r|[Pp]rof)\.? ({_WORD})")
 _PERSON_DOES = re.compile(rf"({_FULL}) (?:lives|moved|will pick|can pick|is my|ordered it|has ordered|placed|paid)\b")
 _FULL_NAME = re.compile(_FULL)
@@ -187,7 +192,7 @@ def _phones(text: str) -> Iterator[Span]:
 
 
 def _names(text: str) -> Iterator[Span]:
-    for pattern in (_NAME_AFTER_CUE, _CAPITALISED_AFTER_CUE, _TITLED, _PERSON_DOES):
+    for pattern in (_NAME_AFTER_CUE, _CAPITALISED_AFTER_CUE, _RELATIVE, _TITLED, _PERSON_DOES):
         for match in pattern.finditer(text):
             words = match[1].split()
             kept = next((at for at, word in enumerate(words) if word.casefold() in NO_NAMES), len(words))
