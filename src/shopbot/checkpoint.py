@@ -1,8 +1,9 @@
 """Checkpoints: what the bot's understanding is made of, and which one is in force.
 
-A checkpoint is a folder with ``manifest.json`` and, mostly, a LoRA adapter. Those made on this box live in
-``<home>/checkpoints/<name>/``; the package ships one more. The file ``<home>/checkpoints/current`` names the one in
-force; it is replaced in one step, so a running service sees the old one or the new one.
+A checkpoint is a folder with ``manifest.json`` and, mostly, a LoRA adapter; it may hold a base model of its own. Those
+made on this box live in ``<home>/checkpoints/<name>/``; the package ships one more. The file
+``<home>/checkpoints/current`` names the one in force; it is replaced in one step, so a running service sees the old one
+or the new one.
 """
 
 from __future__ import annotations
@@ -41,10 +42,12 @@ class _Part(pydantic.BaseModel):
 
 
 class Base(_Part):
-    """The base model: where it comes from and its hash."""
+    """The base model: where it comes from and its hash. ``file``: it lies beside the manifest and travels with it;
+    ``source`` then says what it was made from."""
 
     source: Text
     sha256: Sha256
+    file: Name | None = None
 
 
 class Lora(_Part):
@@ -99,6 +102,12 @@ class Checkpoint:
     @property
     def lora_path(self) -> Path | None:
         return self.folder / self.manifest.lora.file if self.manifest.lora else None
+
+    def base_source(self, configured: str = "") -> str:
+        """Where to find the base model: in the checkpoint's own folder, else where the operator ``configured`` it to
+        be, else where the manifest says."""
+        base = self.manifest.base
+        return str((self.folder / base.file).absolute()) if base.file else configured or base.source
 
 
 class CheckpointStore:
@@ -256,12 +265,18 @@ def _checked(folder: Path, *, is_shipped: bool, name: str | None = "") -> Checkp
     manifest = read_manifest(folder)
     if name is not None and manifest.name != (name or folder.name):
         raise ModelCorruptError(f"{folder / MANIFEST} is of '{manifest.name}'.", remedy=_REMEDY)
+    if manifest.base.file is not None:
+        _require_file(folder / manifest.base.file, manifest.base.sha256)
     if manifest.lora is not None:
-        path = folder / manifest.lora.file
-        try:
-            actual = sha256_of(path)
-        except OSError:
-            raise ModelCorruptError(f"{path} is missing.", remedy=_REMEDY) from None
-        if actual != manifest.lora.sha256:
-            raise ModelCorruptError(f"{path} is not the file of its manifest.", remedy=_REMEDY)
+        _require_file(folder / manifest.lora.file, manifest.lora.sha256)
     return Checkpoint(manifest, folder, is_shipped)
+
+
+def _require_file(path: Path, sha256: str) -> None:
+    """Raises :class:`ModelCorruptError` where a checkpoint's file is missing, or another."""
+    try:
+        actual = sha256_of(path)
+    except OSError:
+        raise ModelCorruptError(f"{path} is missing.", remedy=_REMEDY) from None
+    if actual != sha256:
+        raise ModelCorruptError(f"{path} is not the file of its manifest.", remedy=_REMEDY)

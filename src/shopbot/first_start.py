@@ -22,8 +22,7 @@ def base_of(config: Config) -> tuple[str, str]:
 
     checkpoints = CheckpointStore(home())
     checkpoint = checkpoints.load(config.model.checkpoint) if config.model.checkpoint else checkpoints.current()
-    base = checkpoint.manifest.base
-    return config.model.source or base.source, base.sha256
+    return checkpoint.base_source(config.model.source), checkpoint.manifest.base.sha256
 
 
 def ensure_model(config: Config, *, say: Say, progress_bar: ProgressBar) -> None:

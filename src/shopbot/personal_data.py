@@ -102,8 +102,8 @@ _CAPITALISED_AFTER_CUE = re.compile(
     rf"|(?:Mr|Mrs|Ms|Miss|Dr|Prof|Mx)\.?)\s{{1,3}}({_FULL})"
 )
 _RELATIVE = re.compile(
-    r"\b(?i:(?:my|our|his|her|their) (?:[\w-]{1,12} )?(?:neighbou?r|sister|brother|wife|husband|mother|mum|mom|father|dad"
-    r"|son|daughter|friend|girlfriend|boyfriend|colleague|boss|roommate|flatmate|aunt|uncle|cousin|fianc[eé]e?))"
+    r"\b(?i:(?:my|our|his|her|their) (?:[\w-]{1,12} )?(?:neighbou?r|sister|brother|wife|husband|mother"
+    r"|mum|mom|father|dad|son|daughter|friend|girlfriend|boyfriend|colleague|boss|roommate|flatmate|aunt|uncle|cousin|fianc[eé]e?))"
     rf",? ({_FULL})"
 )
 _TITLED = re.compile(rf"\b(?:[Mm]r|[Mm]rs|[Mm]s|[Dd]r|[Pp]rof)\.? ({_WORD})")

@@ -71,6 +71,22 @@ def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def deep_base(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Five blocks, no two alike: the tiny base's over and over, a little shaken."""
+    import torch
+    from shopbot_refine.student import Student
+    from shopbot_refine.student_gguf import save_student_gguf
+
+    weights = Student(tiny_base, None, [0, 1, 0, 1, 0], torch.device("cpu")).copy()
+    generator = torch.Generator().manual_seed(5)
+    shaken = {name: weight + 0.02 * torch.randn(weight.shape, generator=generator) for name, weight in weights.items()}
+    path = tmp_path_factory.mktemp("deep") / "deep.gguf"
+    kind = gguf.GGMLQuantizationType.F32
+    save_student_gguf(path, shaken, base=tiny_base, blocks=5, heads=HEADS, kv_heads=KV_HEADS, kind=kind)
+    return path
+
+
 @pytest.fixture
 def make_base() -> object:
     """The writer behind ``tiny_base``, for variants of it."""

@@ -37,11 +37,11 @@ def test_equal_is_enough() -> None:
 
 
 def test_a_better_candidate_passes_with_no_loss_allowed() -> None:
-    assert decide(scores(rows=30), scores(rows=31), RefineConfig()).passed
+    assert decide(scores(rows=30), scores(rows=31), RefineConfig(gate_loss=0)).passed
 
 
 def test_one_case_lost_overall_blocks_and_says_what_would_have_passed() -> None:
-    verdict = decide(scores(), scores(rows=39), RefineConfig(gate_tool_loss=1))
+    verdict = decide(scores(), scores(rows=39), RefineConfig(gate_loss=0, gate_tool_loss=1))
     assert not verdict.passed
     [reason] = verdict.reasons
     assert reason.startswith("Eval rows: 49 of 50 right, the parent 50 (-2.0 points, 95 % interval ")

@@ -11,7 +11,7 @@ import hashlib
 import random
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from shopbot import DIALOGUE_ACTS, Tool
@@ -118,16 +118,19 @@ def plan(
     count: int,
     seed: int = 0,
     confusions: Mapping[tuple[str, str], int] | None = None,
+    missed: Mapping[str, int] | None = None,
+    first: int = 0,
 ) -> list[Assignment]:
     """What to have written: assignments for ``count`` messages at most, for the thinnest gaps first.
 
     ``candidates`` and ``templates`` (the seed set's) are what there is. ``confusions``: (wrong act, right act) → how
-    often it was mistaken.
+    often it was mistaken; ``missed``: act → how often it was missed: its gaps weigh more. ``first``: the number of the
+    first request for a gap; another number asks for other personas and moods.
     """
     there = Inventory(templates, candidates)
-    gaps = list(_gaps(tools, seed, confusions or {}))
+    gaps = [_pressed(gap, missed or {}) for gap in _gaps(tools, seed, confusions or {})]
     have = [there.have(gap) for gap in gaps]
-    asked = [0] * len(gaps)
+    asked = [first] * len(gaps)
     assignments: list[Assignment] = []
     while gaps and count > 0:
         place = max(range(len(gaps)), key=lambda n: (gaps[n].weight / (1 + have[n]), -n))
@@ -137,6 +140,10 @@ def plan(
         have[place] += size
         count -= size
     return assignments
+
+
+def _pressed(gap: Gap, missed: Mapping[str, int]) -> Gap:
+    return replace(gap, weight=gap.weight * (1 + missed.get(gap.act, 0) ** 0.5))
 
 
 def _assign(gap: Gap, number: int, count: int, avoid: Sequence[str], seed: int) -> Assignment:

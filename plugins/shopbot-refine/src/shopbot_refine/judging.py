@@ -136,16 +136,21 @@ class Judge:
     def _read_rows(
         self, name: str, backend: _Watched, manifest: Manifest, known: set[str], take: Callable[[Score], None]
     ) -> None:
-        understanding = Understanding(
-            backend,
-            self._plugins.tools().values(),
-            trained=manifest.tools,
-            calibration=Calibration(**manifest.calibration) if manifest.calibration else None,
-            bias=manifest.bias,
-        )
+        understanding = understand_by(backend, manifest, self._plugins)
         for row in self._suite.sets[name]:
             if row_id(row) not in known:
                 take(_score_row(name, row, understanding))
+
+
+def understand_by(backend: ModelBackend, manifest: Manifest, plugins: PluginManager) -> Understanding:
+    """The understanding that a checkpoint gives the bot."""
+    return Understanding(
+        backend,
+        plugins.tools().values(),
+        trained=manifest.tools,
+        calibration=Calibration(**manifest.calibration) if manifest.calibration else None,
+        bias=manifest.bias,
+    )
 
 
 def _score_case(result: CaseResult) -> Score:

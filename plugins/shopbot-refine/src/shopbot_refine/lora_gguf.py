@@ -37,7 +37,7 @@ def save_lora_gguf(path: Path, weights: AdapterWeights, *, alpha: float, heads: 
     writer.add_string(gguf.Keys.Adapter.TYPE, "lora")
     writer.add_float32(gguf.Keys.Adapter.LORA_ALPHA, alpha)
     for tensor, weight in weights.items():
-        rows = _permute(weight, _heads_of(tensor, heads, kv_heads))
+        rows = permute_rows(weight, _heads_of(tensor, heads, kv_heads))
         writer.add_tensor(tensor, np.ascontiguousarray(rows.to(torch.float16).numpy()))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
@@ -72,7 +72,8 @@ def _heads_of(tensor: str, heads: int, kv_heads: int) -> int:
     return {"attn_q": heads, "attn_k": kv_heads}.get(tensor.split(".")[2], 0)
 
 
-def _permute(weight: torch.Tensor, heads: int) -> torch.Tensor:
+def permute_rows(weight: torch.Tensor, heads: int) -> torch.Tensor:
+    """The rows of a projection to ``heads`` heads, from transformers' order to llama.cpp's; 0 heads: as they are."""
     if not heads:
         return weight
     return weight.reshape(heads, 2, weight.shape[0] // heads // 2, -1).swapaxes(1, 2).reshape(weight.shape)

@@ -18,7 +18,6 @@ from typing import Any
 from shopbot import (
     CheckpointStore,
     Config,
-    ModelError,
     PluginManager,
     ShopbotError,
     Tool,
@@ -30,13 +29,13 @@ from shopbot import (
 )
 from shopbot_refine import check, clean, collect, export, redact, teach
 from shopbot_refine.config import RefineConfig
-from shopbot_refine.dataset import file_fingerprint, fingerprint
+from shopbot_refine.dataset import Example, file_fingerprint, fingerprint, load_examples
 from shopbot_refine.decontamination import Guarded, guarded_texts
 from shopbot_refine.ledger import Ledger
 from shopbot_refine.ledger_rows import MICROS
 from shopbot_refine.prompts import system_prompt
 from shopbot_refine.records import Candidate, LoggedTurn, Rejected
-from shopbot_refine.runs import Run, ledger_path, watermark_path
+from shopbot_refine.runs import Run, earlier_runs, ledger_path, watermark_path
 from shopbot_refine.sandbox import Sandbox
 from shopbot_refine.seed import load_templates, split_seed
 from shopbot_refine.sets import EVAL_SHARE, refined_sets
@@ -50,6 +49,7 @@ from shopbot_refine.stages import (
     run_stage,
     run_step,
 )
+from shopbot_refine.steering import Steering, find_doubted
 from shopbot_refine.suspicion import rank_suspects
 from shopbot_refine.teachers import Answer, Request, Teacher
 from shopbot_refine.verdicts import TeachCounts
@@ -115,7 +115,7 @@ class Pipeline:
         return run_stage(
             self.folder,
             "redact",
-            identity=_identity(redact.VERSION, self._result("collect")),
+            identity=_identity(redact.VERSION, self.result("collect")),
             work=lambda: redact.redact(read_turns(self.folder, "collect"), known=lambda session: None),
         )
 
@@ -124,7 +124,7 @@ class Pipeline:
         return run_stage(
             self.folder,
             "clean",
-            identity=_identity(clean.VERSION, self._result("redact"), *self.refine.languages),
+            identity=_identity(clean.VERSION, self.result("redact"), *self.refine.languages),
             work=lambda: clean.clean(read_turns(self.folder, "redact"), self.refine),
         )
 
@@ -132,7 +132,9 @@ class Pipeline:
         """Judged by the teacher, and with what it wrote. Raises :class:`WaitingError` while answers are to come."""
         refine, seed = self.refine, self.run.settings.seed
         counts = TeachCounts()
-        asked = [self.run.settings.teacher, refine.model, refine.write, refine.agreement, seed]
+        asked: list[Any] = [self.run.settings.teacher, refine.model, refine.write, refine.agreement, seed]
+        if self.run.settings.previous:
+            asked += [self.run.settings.confusions, self.run.settings.missed, self._results_of_earlier()]
 
         def work() -> Iterator[Candidate | Rejected]:
             turns = list(read_turns(self.folder, "clean"))
@@ -147,6 +149,7 @@ class Pipeline:
                     write=refine.write,
                     agreement=refine.agreement,
                     seed=seed,
+                    steering=self._steering(turns),
                 )
             if not counts.is_complete:
                 waiting = sum(n for name, n in counts.failures.items() if name.endswith(("offline", "pending")))
@@ -155,7 +158,7 @@ class Pipeline:
                 )
 
         identity = _identity(
-            teach.VERSION, self._result("clean"), system_prompt(self._tools()), json.dumps(asked), *self._recordings()
+            teach.VERSION, self.result("clean"), system_prompt(self._tools()), json.dumps(asked), *self._recordings()
         )
         return run_stage(self.folder, "teach", identity=identity, work=work, details=counts.as_json)
 
@@ -172,7 +175,7 @@ class Pipeline:
                 rows = read_candidates(self.folder, "teach")
                 yield from check.check(rows, self._tools(), Guarded(guarded), sandbox.play, seed=seed)
 
-        identity = _identity(check.VERSION, self._result("teach"), system_prompt(self._tools()), str(seed), *guarded)
+        identity = _identity(check.VERSION, self.result("teach"), system_prompt(self._tools()), str(seed), *guarded)
         return run_stage(self.folder, "check", identity=identity, work=work)
 
     def export(self) -> StageReport:
@@ -190,21 +193,20 @@ class Pipeline:
             )
             return exported.fingerprint, exported.rows, exported.as_json()
 
-        identity = _identity(export.VERSION, self._result("check"), str(seed))
+        identity = _identity(export.VERSION, self.result("check"), str(seed))
         return run_step(self.folder, "export", identity=identity, work=work)
 
     # ── the model ──────────────────────────────────────────────────────────────────────────────────────────────
 
     def train(self) -> StageReport:
-        """The parent's LoRA adapter, trained on."""
+        """The parent's LoRA adapter, trained on; a new one where the parent is a base of its own."""
         from shopbot_refine.manifest import describe
         from shopbot_refine.settings import TrainSettings
         from shopbot_refine.train import train
 
         wanted = self.run.settings
         parent = CheckpointStore(home()).load(wanted.parent)
-        base = locate_model(parent.manifest.base.source, sha256=parent.manifest.base.sha256)
-        data = self.folder / "export" / export.EXAMPLES
+        base = locate_model(parent.base_source(self.config.model.source), sha256=parent.manifest.base.sha256)
         settings = TrainSettings(
             rank=int(parent.manifest.settings.get("rank", 8)),
             epochs=wanted.epochs,
@@ -217,7 +219,7 @@ class Pipeline:
         output = self.folder / "train"
 
         def work() -> tuple[str, int, dict[str, Any]]:
-            examples, eval_examples = refined_sets(data, replay=wanted.replay, seed=wanted.seed)
+            examples, eval_examples = self.sets()
             report = train(
                 examples,
                 eval_examples=eval_examples,
@@ -226,10 +228,16 @@ class Pipeline:
                 settings=settings,
                 render=render_prompt,
                 progress=lambda now: self.watch(Progress("train", now.step, now.steps, now.left_s)),
-                fresh=not self._is_same_training(output, train_identity),
+                fresh=not self.is_same_training(output, train_identity),
             )
             manifest = describe(
-                output, report, base=base, examples=examples, init_lora=parent.lora_path, name=self.checkpoint
+                output,
+                report,
+                base=base,
+                examples=examples,
+                init_lora=parent.lora_path,
+                name=self.checkpoint,
+                parent=parent.manifest,
             )
             (output / _IDENTITY).unlink(missing_ok=True)
             assert manifest.lora is not None
@@ -237,14 +245,15 @@ class Pipeline:
 
         train_identity = _identity(
             1,
-            self._result("export"),
+            self.result("export"),
             json.dumps(settings.identity(), sort_keys=True),
             str(wanted.replay),
             wanted.parent,
+            *self._results_of_earlier(),
         )
         return run_step(self.folder, "train", identity=train_identity, work=work)
 
-    def _is_same_training(self, output: Path, identity: str) -> bool:
+    def is_same_training(self, output: Path, identity: str) -> bool:
         """Whether an interrupted training in ``output`` is this one; else it is begun anew."""
         path = output / _IDENTITY
         if path.is_file() and path.read_text(encoding="utf-8") == identity:
@@ -257,13 +266,12 @@ class Pipeline:
         """Parent and candidate on the same cases; the verdict goes into the candidate's manifest."""
         from shopbot_refine.evaluate import find_contender, run_evaluate
         from shopbot_refine.gate import record
+        from shopbot_refine.manifest import take_in
         from shopbot_refine.scores import read_pairs
         from shopbot_refine.stages import rows_path
         from shopbot_refine.suite import build_suite
 
-        self._result("train")
-        store = CheckpointStore(home())
-        self._take_in(store)
+        take_in(self.folder / "train", self.checkpoint, self.result("train"))
         report, verdict = run_evaluate(
             self.folder,
             find_contender(self.run.settings.parent, config=self.config, plugins=self.plugins),
@@ -276,7 +284,8 @@ class Pipeline:
             plugins=self.plugins,
             progress=lambda now: self.watch(Progress("evaluate", now.done, now.total, now.left_s)),
         )
-        record(store.load(self.checkpoint).folder, verdict, list(read_pairs(rows_path(self.folder, "evaluate"))))
+        checkpoint = CheckpointStore(home()).load(self.checkpoint)
+        record(checkpoint.folder, verdict, list(read_pairs(rows_path(self.folder, "evaluate"))))
         return report
 
     def promote(self) -> None:
@@ -306,21 +315,33 @@ class Pipeline:
         with Ledger(path) as ledger:
             return {"teach": ledger.totals(self.run.name).spent_micros / MICROS}
 
-    def _take_in(self, store: CheckpointStore) -> None:
-        """Put the trained checkpoint among those of this box, unless this very one is there."""
-        trained = read_report(self.folder, "train")
-        try:
-            manifest = store.load(self.checkpoint).manifest
-        except ModelError:
-            store.add(self.folder / "train")
-            return
-        if trained is None or manifest.lora is None or manifest.lora.sha256 != trained.fingerprint:
-            raise StageError(f"There is another checkpoint '{self.checkpoint}' already.", remedy="Start a new run.")
+    def sets(self) -> tuple[list[Example], list[Example]]:
+        """(train, eval): what this run and the generations before it learn from."""
+        wanted = self.run.settings
+        data = self.folder / "export" / export.EXAMPLES
+        return refined_sets(data, replay=wanted.replay, seed=wanted.seed, earlier=self._earlier())
+
+    def _earlier(self) -> list[Path]:
+        """The training sets of the generations before this one."""
+        return [run.folder / "export" / export.EXAMPLES for run in earlier_runs(self.run)]
+
+    def _results_of_earlier(self) -> list[str]:
+        return [file_fingerprint(path) for path in self._earlier()]
+
+    def _steering(self, turns: Sequence[LoggedTurn]) -> Steering:
+        wanted = self.run.settings
+        return Steering(
+            generation=wanted.generation,
+            confusions={(wrong, right): times for wrong, right, times in wanted.confusions},
+            missed=dict(wanted.missed),
+            doubted=find_doubted(turns, CheckpointStore(home()).load(wanted.parent).manifest.threshold),
+            earlier=load_examples(self._earlier()),
+        )
 
     def _tools(self) -> dict[str, Tool]:
         return dict(self.plugins.tools())
 
-    def _result(self, stage: str) -> str:
+    def result(self, stage: str) -> str:
         """The fingerprint of what a stage before this one kept. Raises :class:`StageError` where it is not done."""
         report = read_report(self.folder, stage)
         if report is None:

@@ -28,6 +28,11 @@ class RunSettings:
     ``recordings`` are files of recorded answers beside the shipped ones; ``eval_sets`` files of cases to judge on, and
     never to train on. ``replay``: how many examples of the seed set are learnt again with the new ones, so that nothing
     is forgotten. ``lr``, ``epochs``, ``max_steps`` and ``token_budget`` are those of the train stage.
+
+    A run may be one ``generation`` of ``generations``: ``previous`` is then the run before it, ``confusions`` (wrong
+    act, right act, times) and ``missed`` (act, times) what that one's candidate got wrong. ``shrink``: the share of the
+    blocks that a smaller student keeps, made when the last generation is done (0: none is made); it is accepted if it
+    loses at most ``shrink_loss``, a share of the cases.
     """
 
     parent: str = ""
@@ -44,6 +49,13 @@ class RunSettings:
     max_steps: int | None = None
     token_budget: int = 1280
     seed: int = 0
+    generation: int = 1
+    generations: int = 1
+    previous: str = ""
+    confusions: tuple[tuple[str, str, int], ...] = ()
+    missed: tuple[tuple[str, int], ...] = ()
+    shrink: float = 0.0
+    shrink_loss: float = 0.02
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -53,6 +65,8 @@ class RunSettings:
         values = dict(row)
         for name in ("logs", "recordings", "eval_sets"):
             values[name] = tuple(values.get(name, ()))
+        for name in ("confusions", "missed"):
+            values[name] = tuple(tuple(entry) for entry in values.get(name, ()))
         return cls(**values)
 
 
@@ -158,6 +172,15 @@ def find_run(name: str | None = None) -> Run:
     if not runs:
         raise StageError("There is no refine run on this box yet.", remedy="Start one with 'shopbot refine run'.")
     return runs[-1]
+
+
+def earlier_runs(run: Run) -> list[Run]:
+    """The generations before this run, oldest first. Raises :class:`StageError` where one is gone."""
+    found: list[Run] = []
+    while run.settings.previous and len(found) < run.settings.generation:
+        run = find_run(run.settings.previous)
+        found.insert(0, run)
+    return found
 
 
 def _open(folder: Path) -> Run:

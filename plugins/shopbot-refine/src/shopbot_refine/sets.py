@@ -34,12 +34,18 @@ def training_sets(
     return examples, held_out
 
 
-def refined_sets(data: Path, *, replay: int, seed: int) -> tuple[list[Example], list[Example]]:
-    """(train, eval) of a refine run: the refined examples, and ``replay`` of the seed set's against forgetting.
+def refined_sets(
+    data: Path, *, replay: int, seed: int, earlier: Sequence[Path] = ()
+) -> tuple[list[Example], list[Example]]:
+    """(train, eval) of a refine run: the refined examples, what ``earlier`` generations had beside them, and
+    ``replay`` of the seed set's against forgetting.
 
     Raises :class:`DatasetError`.
     """
-    examples, held_out = split_examples(load_examples([data]), eval_share=EVAL_SHARE, seed=seed)
+    refined = load_examples([data])
+    known = {(example.state, example.text) for example in refined}
+    refined += [one for one in dict.fromkeys(load_examples(earlier)) if (one.state, one.text) not in known]
+    examples, held_out = split_examples(refined, eval_share=EVAL_SHARE, seed=seed)
     own, own_held_out = split_seed(eval_share=EVAL_SHARE, seed=seed)
     own += renamed(own, count=round(len(own) * DEMONSTRATION_SHARE), seed=seed)
     rng = random.Random(f"{seed}:replay")  # noqa: S311 - reproducible, not secret

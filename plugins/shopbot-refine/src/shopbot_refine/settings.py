@@ -62,8 +62,9 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class TrainReport:
-    """What came out: ``lora`` is the file's name in the output folder; ``dropped`` counts examples that were too long;
-    ``seconds`` and ``tokens`` include the runs before a resume; ``stopped`` is "steps" or "patience"."""
+    """What came out: ``lora`` is the name of the file in the output folder (the adapter's, or the student's);
+    ``dropped`` counts examples that were too long; ``seconds`` and ``tokens`` include the runs before a resume;
+    ``stopped`` is "steps" or "patience"."""
 
     lora: str
     fingerprint: str

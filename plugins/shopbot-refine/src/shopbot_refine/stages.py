@@ -128,6 +128,7 @@ def run_step(
         return done
     began = time.monotonic()
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{stage}.json").unlink(missing_ok=True)
         result, kept, details = work()
         seconds = round(time.monotonic() - began, 2)

@@ -8,6 +8,7 @@ against it. Whatever the answers' order, the rows come in the order of the turns
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from shopbot import DIALOGUE_ACTS, Tool
@@ -15,6 +16,7 @@ from shopbot_refine.answers import AnswerCheck, AnswerError, read_judgement
 from shopbot_refine.coverage import Row, plan
 from shopbot_refine.prompts import Assignment, judge_request, system_prompt, write_request
 from shopbot_refine.records import Candidate, LoggedTurn, Rejected
+from shopbot_refine.steering import Steering
 from shopbot_refine.teachers import Answer, Request, Teacher
 from shopbot_refine.verdicts import TeachCounts, judge, names, right_acts, take_written
 
@@ -32,17 +34,20 @@ def teach(
     write: int,
     agreement: float,
     seed: int = 0,
+    steering: Steering | None = None,
 ) -> Iterator[Candidate | Rejected]:
     """Judge the turns, then have messages written where the result and the seed set's ``templates`` are thin.
 
     ``suspicion``: turn id → how likely its label is wrong, in [0, 1]; a turn that is not in it is not suspect.
     ``write``: how many messages to ask for at most. ``agreement``: the share of turns that mean a write on which a
     second answer is asked for; where the two differ, the turn is left out. ``counts`` is filled while rows come.
+    ``steering``: which turns are asked about first, and what to have written because the last generation lacks it.
     """
+    steering = steering or Steering()
     system = system_prompt(tools)
     check = AnswerCheck((*tools, *DIALOGUE_ACTS), system)
     logged = [(turn, judge_request(turn, system)) for turn in turns]
-    answers = _ask(teacher, logged, suspicion)
+    answers = _ask(teacher, logged, steering.urgency(suspicion))
     writers = frozenset(name for name, tool in tools.items() if tool.effect == "write")
     doubted = [
         (turn, request)
@@ -64,15 +69,24 @@ def teach(
         seen.add(key)
     if not counts.is_complete:
         return  # what is to be written follows from all the answers
-    wanted = plan(rows, templates, tools, count=write, seed=seed, confusions=counts.confusions)
+    wanted = plan(
+        [*rows, *steering.earlier_than(rows)],
+        templates,
+        tools,
+        count=write,
+        seed=seed,
+        confusions=counts.confusions + Counter(steering.confusions),
+        missed=steering.missed,
+        first=steering.first_request,
+    )
     yield from _have_written(teacher, wanted, system, check, counts)
 
 
 def _ask(
-    teacher: Teacher, logged: Sequence[tuple[LoggedTurn, Request]], suspicion: Mapping[str, float]
+    teacher: Teacher, logged: Sequence[tuple[LoggedTurn, Request]], urgency: Mapping[str, float]
 ) -> dict[str, Answer]:
-    """Request key → answer, one for each different question."""
-    ordered = sorted(logged, key=lambda pair: (-suspicion.get(pair[0].id, 0.0), pair[0].id))
+    """Request key → answer, one for each different question, the most urgent turns first."""
+    ordered = sorted(logged, key=lambda pair: (-urgency.get(pair[0].id, 0.0), pair[0].id))
     requests = {request.key: request for _, request in ordered}
     return {answer.request.key: answer for answer in teacher.answer(list(requests.values()))}
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from shopbot import Invocation, json_option, pass_invocation, print_json
+from shopbot import GateError, Invocation, json_option, pass_invocation, print_json
 from shopbot_refine.cli.extras import require_run, require_train
 from shopbot_refine.cli.progress import watching
 from shopbot_refine.cli.stages import describe, open_pipeline
@@ -38,6 +38,25 @@ _TEACHERS = ("live", "batch", "recorded")
     "--seed", default=0, show_default=True, help="The same seed, logs and answers give the same training set."
 )
 @click.option("--until", "last", type=click.Choice(STAGES), help="Stop after this stage; 'resume' goes on.")
+@click.option(
+    "--generations", default=1, show_default=True, type=click.IntRange(min=1), help="Runs that each steer the next one."
+)
+@click.option(
+    "--shrink",
+    is_flag=False,
+    flag_value=0.5,
+    default=0.0,
+    metavar="SHARE",
+    type=click.FloatRange(0, 1, max_open=True),
+    help="Then a student with this share of the layers; alone, half of them.",
+)
+@click.option(
+    "--shrink-loss",
+    default=0.02,
+    show_default=True,
+    type=click.FloatRange(0, 1),
+    help="What the student may lose against its parent, as a share of the cases.",
+)
 @json_option
 @pass_invocation
 def run(
@@ -53,6 +72,9 @@ def run(
     max_steps: int | None,
     seed: int,
     last: str | None,
+    generations: int,
+    shrink: float,
+    shrink_loss: float,
     as_json: bool,
 ) -> None:
     """Refine: from this box's conversations to a better checkpoint, or, with exit code 3, the old one stays.
@@ -73,8 +95,11 @@ def run(
         lr=lr,
         max_steps=max_steps,
         seed=seed,
+        generations=generations,
+        shrink=shrink,
+        shrink_loss=shrink_loss,
     )
-    _go_on(open_pipeline(invocation, start_run(invocation.config, wanted).name), last, as_json)
+    _go_on(invocation, start_run(invocation.config, wanted).name, last, as_json)
 
 
 @click.command()
@@ -84,7 +109,7 @@ def run(
 @pass_invocation
 def resume(invocation: Invocation, name: str | None, last: str | None, as_json: bool) -> None:
     """Go on with a run that was stopped, or that waited for the teacher."""
-    _go_on(open_pipeline(invocation, name), last, as_json)
+    _go_on(invocation, name, last, as_json)
 
 
 @click.command()
@@ -144,8 +169,38 @@ def _paths(files: tuple[Path, ...]) -> tuple[str, ...]:
     return tuple(str(file.resolve()) for file in files)
 
 
-def _go_on(pipeline: Pipeline, last: str | None, as_json: bool) -> None:
-    """Do the stages that are left, draw the report, promote behind the gate."""
+def _go_on(invocation: Invocation, name: str | None, last: str | None, as_json: bool) -> None:
+    """Do the stages that are left, draw the report, promote behind the gate; and so on up the staircase."""
+    pipeline = open_pipeline(invocation, name)
+    settings = pipeline.run.settings
+    if last is None and (settings.generations > 1 or settings.shrink):
+        _climb(pipeline, as_json)
+    else:
+        _finish(pipeline, last, as_json)
+
+
+def _climb(pipeline: Pipeline, as_json: bool) -> None:
+    """All generations, and the student."""
+    from shopbot_refine.staircase import climb
+
+    require_train()
+    staircase = climb(
+        pipeline.run,
+        pipeline.config,
+        plugins=pipeline.plugins,
+        watch=watching,
+        tell=lambda report: click.echo(describe(report), err=True),
+    )
+    if as_json:
+        print_json(staircase.as_json())
+    else:
+        click.echo(staircase.as_table())
+    if staircase.stopped:
+        raise GateError(staircase.stopped)
+
+
+def _finish(pipeline: Pipeline, last: str | None, as_json: bool) -> None:
+    """One run's stages, up to ``last``."""
     from shopbot_refine.overview import describe_run
     from shopbot_refine.report import write_report
 
