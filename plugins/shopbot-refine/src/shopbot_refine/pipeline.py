@@ -202,6 +202,9 @@ class Pipeline:
         """The parent's LoRA adapter, trained on; a new one where the parent is a base of its own."""
         from shopbot_refine.manifest import describe
         from shopbot_refine.settings import TrainSettings
+        from shopbot_refine.threads import calm_threads
+
+        calm_threads()
         from shopbot_refine.train import train
 
         wanted = self.run.settings

@@ -181,9 +181,12 @@ def _go_on(invocation: Invocation, name: str | None, last: str | None, as_json: 
 
 def _climb(pipeline: Pipeline, as_json: bool) -> None:
     """All generations, and the student."""
+    require_train()
+    from shopbot_refine.threads import calm_threads
+
+    calm_threads()
     from shopbot_refine.staircase import climb
 
-    require_train()
     staircase = climb(
         pipeline.run,
         pipeline.config,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -94,14 +93,13 @@ def train(
         do_stage(invocation, "train", run_name, as_json=as_json)
         return
     require_train()
-    # Threads that spin for long stall training when another process wants the cores. OpenMP reads this when torch is
-    # imported.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     from shopbot import locate_model, render_prompt
     from shopbot_refine.manifest import describe
     from shopbot_refine.sets import training_sets
     from shopbot_refine.settings import TrainSettings
+    from shopbot_refine.threads import calm_threads
+
+    calm_threads()
     from shopbot_refine.train import train as run_train
 
     settings = TrainSettings(
