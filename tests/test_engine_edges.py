@@ -21,7 +21,7 @@ from shopbot.config import Config
 from shopbot.errors import BackendError, SessionError
 from shopbot.plugins import PluginManager
 from shopbot.store import Store
-from shopbot.testing import Conversation, find_customer
+from shopbot.testing import Conversation, find_customer, make_bot
 
 Talk = Callable[..., Conversation]
 Unchanged = Callable[[Store], AbstractContextManager[None]]
@@ -223,3 +223,11 @@ def test_any_text_gets_an_answer_and_writes_nothing(echo: tuple[Bot, Echo], turn
         reply = session.ask(message)
         assert reply.text
         assert not [call for call in reply.tool_calls if call.effect == "write"]
+
+
+def test_letters_in_disguise_are_read_as_letters(demo_store: Store) -> None:
+    script = ScriptedBackend({"": "smalltalk()"})
+    with make_bot(demo_store) as made:
+        bot = Bot(config=made.config, store=demo_store, plugins=made.plugins, backend=script, manifest=made.manifest)
+        bot.session().ask("𝕨𝕙𝕖𝕣𝕖 𝕚𝕤 ｍｙ 𝓸𝓻𝓭𝓮𝓻")
+    assert "where is my order" in script.prompts[0]

@@ -291,12 +291,13 @@ class Bot:
         return reply
 
     def _guard(self, message: str, state: SessionState) -> tuple[str, str | None]:
-        """The message without control characters, and what to answer at once if it is no message to understand."""
-        text = "".join(
-            char for char in message if char in "\n\t" or unicodedata.category(char) not in ("Cc", "Cs", "Co", "Cn")
-        ).strip()
+        """The message in plain letters (NFKC), without control characters, and what to answer at once if it is none."""
         limit = self.config.session.max_message_chars
-        if len(message) > limit:
+        plain = unicodedata.normalize("NFKC", message[: limit + 1])
+        text = "".join(
+            char for char in plain if char in "\n\t" or unicodedata.category(char) not in ("Cc", "Cs", "Co", "Cn")
+        ).strip()
+        if max(len(message), len(plain)) > limit:
             return text[:limit], phrases.TOO_LONG.format(limit=limit)
         if not any(char.isalnum() for char in text):
             return text, phrases.EMPTY
