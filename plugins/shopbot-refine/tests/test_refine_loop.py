@@ -49,16 +49,20 @@ def plugins() -> PluginManager:
     return PluginManager.installed(only=("faq", "orders", "returns"), is_strict=True)
 
 
-@pytest.fixture
-def talked(demo_store: Store, plugins: PluginManager, box: Path) -> None:
-    """Ada has talked to the bot."""
+def talk(store: Store, plugins: PluginManager, said: dict[str, str]) -> None:
+    """A customer talks to the bot in one session."""
     recorder = Recorder(Config().transcripts_path)
-    backend = ScriptedBackend({"": "out_of_scope()", **SAID})
-    bot = Bot(config=Config(), store=demo_store, plugins=plugins, backend=backend, recorder=recorder)
+    backend = ScriptedBackend({"": "out_of_scope()", **said})
+    bot = Bot(config=Config(), store=store, plugins=plugins, backend=backend, recorder=recorder)
     session = bot.session().id
-    for message in SAID:
+    for message in said:
         bot.ask(session, message)
     recorder.close()
+
+
+@pytest.fixture
+def talked(demo_store: Store, plugins: PluginManager, box: Path) -> None:
+    talk(demo_store, plugins, SAID)
 
 
 def reply(messages: list[dict[str, Any]], schema: dict[str, Any] | None) -> str:
@@ -173,13 +177,18 @@ class _SmallShop:
 @pytest.mark.model
 @pytest.mark.slow
 def test_a_run_ends_with_a_checkpoint_behind_a_gate(
-    talked: None, teacher: TeacherServer, real_base: Path, box: Path, monkeypatch: pytest.MonkeyPatch
+    demo_store: Store, teacher: TeacherServer, real_base: Path, box: Path
 ) -> None:
     import shopbot_faq
 
     small = PluginManager(is_strict=True)
     small.register(shopbot_faq, "faq")
     small.register(_SmallShop(), "small")
+    talk(
+        demo_store,
+        small,
+        {text: acts for text, acts in SAID.items() if acts == "faq()"} | {"which cards can I pay with": "smalltalk()"},
+    )
     config = config_for(teacher.base_url)
     (box / "models").mkdir(parents=True, exist_ok=True)
     (box / "models" / real_base.name).symlink_to(real_base)
