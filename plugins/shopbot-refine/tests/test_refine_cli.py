@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import click
@@ -12,6 +13,8 @@ from click.testing import CliRunner
 from shopbot_refine.cli import refine
 from shopbot_refine.dataset import Example, parse_example
 from shopbot_refine.sets import training_sets
+
+from shopbot import ConfigError
 
 
 def test_the_plugin_adds_its_command() -> None:
@@ -87,3 +90,17 @@ def test_a_run_without_anything_to_learn_from_is_not_made(tmp_path: Path, monkey
     done = CliRunner().invoke(refine, ["run"])
     assert "nothing to learn from" in str(done.exception)
     assert not (tmp_path / "refine" / "runs").exists()
+
+
+@pytest.mark.parametrize("arguments", [["run"], ["resume"], ["clean"], ["train"], ["report"]])
+def test_a_missing_library_is_named_with_the_command_that_installs_it(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHOPBOT_HOME", str(tmp_path))
+    monkeypatch.setitem(sys.modules, "py3langid", None)
+    for module in ("shopbot_refine.pipeline", "shopbot_refine.clean"):
+        monkeypatch.delitem(sys.modules, module, raising=False)
+    done = CliRunner().invoke(refine, arguments)
+    assert isinstance(done.exception, ConfigError), done.exception
+    assert "py3langid" in str(done.exception)
+    assert "plugins/shopbot-refine[run]" in str(done.exception.remedy)

@@ -45,10 +45,11 @@ def describe(report: StageReport) -> str:
 
 def do_stage(invocation: Invocation, stage: str, name: str | None, *, as_json: bool) -> None:
     """Do one stage of a run and print its result."""
-    from shopbot_refine.pipeline import STAGE_METHODS
-
+    require_run()
     if stage == "train":
         require_train()
+    from shopbot_refine.pipeline import STAGE_METHODS
+
     pipeline = open_pipeline(invocation, name)
     with watching(pipeline):
         report = STAGE_METHODS[stage](pipeline)
