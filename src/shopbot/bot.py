@@ -190,6 +190,8 @@ class Bot:
             if state.allows_refine:
                 state.allows_refine = False
                 self.store.save_session(session_id, state.as_json(), version=version)
+                if self._recorder is not None:  # an empty turn says so for those before, should none follow
+                    self._recorder.record(state, "", Reply(""), self.store)
 
     def ask(self, session_id: str, message: str, *, request_id: str | None = None) -> Reply:
         """Answer one message. A repeated ``request_id`` gives the first answer again and does nothing.

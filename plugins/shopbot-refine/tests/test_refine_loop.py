@@ -119,6 +119,19 @@ def test_no_personal_byte_leaves_the_box(talked: None, teacher: TeacherServer, p
     assert [secret for secret in SECRETS if secret in sent] == []
 
 
+def test_a_no_after_the_last_message_keeps_the_whole_session_out(demo_store: Store, plugins: PluginManager) -> None:
+    recorder = Recorder(Config().transcripts_path)
+    backend = ScriptedBackend({"": "faq()"})
+    bot = Bot(config=Config(), store=demo_store, plugins=plugins, backend=backend, recorder=recorder)
+    refused, allowed = bot.session(), bot.session()
+    for session in (refused, allowed):
+        session.ask("which cards can I pay with")
+    bot.session(refused.id, allows_refine=False)
+    recorder.close()
+    pipeline = pipeline_for(Config(), plugins)
+    assert pipeline.collect().kept == 1
+
+
 def test_what_was_paid_is_not_paid_again(talked: None, teacher: TeacherServer, plugins: PluginManager) -> None:
     config = config_for(teacher.base_url)
     first = pipeline_for(config, plugins)
