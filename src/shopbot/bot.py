@@ -325,7 +325,7 @@ class Bot:
         try:
             understood = mind.understanding(text, prompt_state(state))
             if [act.name for act in understood.acts] == ["out_of_scope"] and self._is_about_the_shop(text):
-                understood = mind.understanding.within_scope(text, prompt_state(state))
+                understood = mind.understanding.within_scope(text, prompt_state(state), understood)
         except BackendError:
             _log.warning("the backend failed", exc_info=True)
             return (), {}

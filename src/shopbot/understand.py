@@ -210,9 +210,14 @@ class Understanding:
         found = self._read(message, state, novelty.tools, novelty.demonstrations)
         return replace(found, acts=(self._prefer(novelty.tools, found.acts, message),))
 
-    def within_scope(self, message: str, state: str) -> Understood:
-        """Understand a message of which code knows that it is about the shop: the likeliest acts that are so, too."""
-        return self._read(message, state, self.tools, bias={**self._bias, "out": NEVER})
+    def within_scope(self, message: str, state: str, first: Understood) -> Understood:
+        """Understand a message of which code knows that it is about the shop: the likeliest acts that are so, too.
+
+        ``first``: how it was understood before; its time counts with this one's.
+        """
+        again = self._read(message, state, self.tools, bias={**self._bias, "out": NEVER})
+        spent = {stage: ms + first.timings_ms[stage] for stage, ms in again.timings_ms.items()}
+        return replace(again, timings_ms=spent)
 
     def _read(
         self,
