@@ -16,11 +16,11 @@ import secrets
 import threading
 import unicodedata
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
-from time import perf_counter
+from time import monotonic, perf_counter
 from types import TracebackType
 from typing import Any
 
@@ -37,14 +37,15 @@ from shopbot.plugins import PluginManager
 from shopbot.references.products import products_named
 from shopbot.serving import Serving, Successor
 from shopbot.session import SessionState, SessionView, prompt_state
-from shopbot.store import Store
+from shopbot.store import Message, SessionMode, Store
 from shopbot.transcript import Recorder
-from shopbot.types import Act, Reply
+from shopbot.types import Act, Awaiting, Handoff, Reply, ToolCall
 from shopbot.understand import PROMPT_FORMAT, Calibration, Understanding
 
 _log = logging.getLogger(__name__)
 _MAX_LOCKS = 10_000
 _RETRIES = 3
+_PURGE_EVERY_S = 3600.0
 _OWN_ORDER = re.compile(r"\bmy (?:\w+ ){0,2}orders?\b", re.IGNORECASE)
 
 
@@ -92,6 +93,7 @@ class Bot:
             close=lambda mind: mind.backend.close(),
             successor=Successor(successor.stamp, lambda: self._mind(successor.open())) if successor else None,
         )
+        self._purge_at = 0.0
         self._locks: OrderedDict[str, threading.RLock] = OrderedDict()
         self._locks_guard = threading.Lock()
 
@@ -160,6 +162,7 @@ class Bot:
             if self.store.customer(customer_id) is None:
                 raise TokenError("The customer token names no customer of this shop.")
         if session_id is None:
+            self._purge()
             session_id = secrets.token_urlsafe(18)
             started = SessionState(session_id, allows_refine=allows_refine)
             self.store.save_session(session_id, started.as_json(), version=0)
@@ -185,13 +188,40 @@ class Bot:
                 self.store.save_session(session_id, state.as_json(), version=version)
 
     def _keep_out_of_refine(self, session_id: str) -> None:
+        changed = self._change(session_id, allows_refine=False)
+        if changed is not None and self._recorder is not None:
+            # an empty turn says so for those before, should none follow
+            self._recorder.record(changed, "", Reply(""), self.store)
+
+    def _change(self, session_id: str, **values: Any) -> SessionState | None:
+        """Set fields of a session beside its turns, in other processes too; None if they are so already."""
         with self._lock(session_id):
-            state, version = self._load(session_id)
-            if state.allows_refine:
-                state.allows_refine = False
-                self.store.save_session(session_id, state.as_json(), version=version)
-                if self._recorder is not None:  # an empty turn says so for those before, should none follow
-                    self._recorder.record(state, "", Reply(""), self.store)
+            for attempt in range(_RETRIES):
+                state, version = self._load(session_id)
+                if all(getattr(state, name) == value for name, value in values.items()):
+                    return None
+                for name, value in values.items():
+                    setattr(state, name, value)
+                try:
+                    self.store.save_session(session_id, state.as_json(), version=version)
+                    return state
+                except ConflictError:
+                    if attempt == _RETRIES - 1:
+                        raise
+        raise AssertionError("unreachable")
+
+    def _purge(self) -> None:
+        """Erase, once an hour, what ended long ago; what a human agent was asked for stays as long as transcripts."""
+        with self._locks_guard:
+            if monotonic() < self._purge_at:
+                return
+            self._purge_at = monotonic() + _PURGE_EVERY_S
+        now = datetime.now(timezone.utc)
+        idle = timedelta(minutes=self.config.session.idle_minutes)
+        kept = max(idle, timedelta(days=self.config.transcripts.retention_days))
+        self.store.purge_sessions(idle_since=now - idle, mode="bot")
+        self.store.purge_sessions(idle_since=now - kept, mode="waiting")
+        self.store.purge_sessions(idle_since=now - kept, mode="human")
 
     def ask(self, session_id: str, message: str, *, request_id: str | None = None) -> Reply:
         """Answer one message. A repeated ``request_id`` gives the first answer again and does nothing.
@@ -212,6 +242,21 @@ class Bot:
     def view(self, session_id: str) -> SessionView:
         """A read-only look at a session."""
         return SessionView.of(self._load(session_id)[0])
+
+    def history(self, session_id: str, *, after: int = 0) -> Sequence[Message]:
+        """What was said in a session, in order, from the message after number ``after`` on.
+
+        Raises :class:`~shopbot.errors.SessionError` if there is no such session.
+        """
+        self._load(session_id)
+        return self.store.messages(session_id, after=after)
+
+    def set_mode(self, session_id: str, mode: SessionMode) -> None:
+        """Say who answers from now on. With ``"human"`` a turn under way ends unsaid; what it wrote stays written.
+
+        Raises :class:`~shopbot.errors.SessionError` if there is no such session.
+        """
+        self._change(session_id, mode=mode)
 
     def close(self) -> None:
         """Free the model, the store and the transcripts."""
@@ -256,12 +301,12 @@ class Bot:
     def _turn(self, mind: _Mind, session_id: str, message: str, request_id: str | None) -> Reply:
         started = perf_counter()
         state, version = self._load(session_id)
-        if request_id and request_id == state.last_request and state.last_reply is not None:
-            return reply_from_json(state.last_reply)
+        if request_id and (said := self.store.messages(session_id, request_id=request_id)):
+            return _reply_again(state, said)
         saved = [version]
 
-        def save() -> None:
-            saved[0] = self.store.save_session(session_id, state.as_json(), version=saved[0])
+        def save(*messages: Message) -> None:
+            saved[0] = self.store.save_session(session_id, state.as_json(), version=saved[0], messages=messages)
 
         text, refusal = self._guard(message, state)
         out = Outcome()
@@ -273,6 +318,8 @@ class Bot:
         guarded = perf_counter()
         if refusal is not None:
             out.say(refusal)
+        elif state.mode == "human":
+            out.handoff = _with_human_agent(state)
         else:
             mind.engine.take_identity(state, text, out)
             read_in = prompt_state(state)
@@ -284,8 +331,7 @@ class Bot:
         state.gist = [*state.gist, text[:200]][-6:]
         timings = {"guard": 1e3 * (guarded - started), **timings, "total": 1e3 * (perf_counter() - started)}
         reply = Reply("\n\n".join(out.texts), acts, tuple(out.tool_calls), state.awaiting, out.handoff, timings)
-        state.last_request, state.last_reply = request_id, reply.as_json() if request_id else None
-        save()
+        save(*_messages(state, text, reply, request_id))
         if self._recorder is not None:
             name = mind.manifest.name if mind.manifest else None
             self._recorder.record(state, text, reply, self.store, checkpoint=name, read_in=read_in)
@@ -303,7 +349,7 @@ class Bot:
             return text[:limit], phrases.TOO_LONG.format(limit=limit)
         if not any(char.isalnum() for char in text):
             return text, phrases.EMPTY
-        if state.turns >= self.config.session.max_turns:
+        if state.turns >= self.config.session.max_turns and state.mode != "human":
             return text, phrases.TOO_MANY_TURNS
         return text, None
 
@@ -364,6 +410,10 @@ class Session:
         """Answer one message; see :meth:`Bot.ask`."""
         return self._bot.ask(self.id, message, request_id=request_id)
 
+    def history(self, *, after: int = 0) -> Sequence[Message]:
+        """What was said; see :meth:`Bot.history`."""
+        return self._bot.history(self.id, after=after)
+
     @property
     def view(self) -> SessionView:
         return self._bot.view(self.id)
@@ -398,8 +448,6 @@ def open_backend(config: Config, plugins: PluginManager) -> tuple[Manifest | Non
 
 def reply_from_json(saved: Mapping[str, Any]) -> Reply:
     """The reply whose :meth:`Reply.as_json` was saved."""
-    from shopbot.types import Awaiting, Handoff, ToolCall
-
     awaiting, handoff = saved["awaiting"], saved["handoff"]
     return Reply(
         saved["reply"],
@@ -409,6 +457,28 @@ def reply_from_json(saved: Mapping[str, Any]) -> Reply:
         Handoff(**handoff) if handoff else None,
         saved["timings_ms"],
     )
+
+
+def _messages(state: SessionState, text: str, reply: Reply, request_id: str | None) -> list[Message]:
+    """A turn as the session's messages; the bot says nothing while a human agent has the session."""
+    said = [Message("customer", text, {"turn": state.turns}, request_id)]
+    if reply.text:
+        payload = {"turn": state.turns, **reply.as_json()}
+        del payload["reply"]
+        said.append(Message("bot", reply.text, payload, request_id))
+    return said
+
+
+def _reply_again(state: SessionState, said: Sequence[Message]) -> Reply:
+    """The reply that a request got the first time, from the messages it came to."""
+    for message in said:
+        if message.role == "bot":
+            return reply_from_json({**message.payload, "reply": message.text})
+    return Reply("", handoff=_with_human_agent(state))
+
+
+def _with_human_agent(state: SessionState) -> Handoff:
+    return Handoff("with a human agent", state.ticket_id or "", "")
 
 
 def _is_foreign_script(text: str) -> bool:

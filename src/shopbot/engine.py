@@ -214,6 +214,8 @@ class Engine:
                 session_id=state.id, customer_id=state.customer_id, reason=reason, summary=summary
             )
             state.ticket_id = ticket.id
+        if state.mode == "bot":
+            state.mode = "waiting"
         out.handoff = Handoff(reason, state.ticket_id, summary)
         sentence = self.shop.handoff_sentence(state, reason, summary)
         out.say(sentence or phrases.HANDED_OFF.format(ticket=state.ticket_id))

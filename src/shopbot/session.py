@@ -5,11 +5,13 @@ The state is plain data: it is saved to the store after every turn and read back
 
 from __future__ import annotations
 
+import dataclasses
 import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from shopbot.store import SessionMode
 from shopbot.types import Awaiting
 
 Stage = Literal["guessed", "open", "confirming", "writing"]
@@ -77,10 +79,9 @@ class SessionState:
     turns: int = 0
     strikes: int = 0
     ticket_id: str | None = None
-    last_request: str | None = None
-    last_reply: dict[str, Any] | None = None
     gist: list[str] = field(default_factory=list)
     allows_refine: bool = True
+    mode: SessionMode = "bot"
 
     @property
     def frame(self) -> Frame | None:
@@ -92,7 +93,9 @@ class SessionState:
 
     @classmethod
     def from_json(cls, saved: Mapping[str, Any]) -> SessionState:
-        fields = dict(saved)
+        """The state that was saved, by another version of shopbot perhaps: what this one does not keep is left out."""
+        known = {field.name for field in dataclasses.fields(cls)}
+        fields = {name: value for name, value in saved.items() if name in known}
         fields["frames"] = [Frame(**frame) for frame in fields.get("frames", ())]
         if fields.get("awaiting"):
             awaiting = dict(fields["awaiting"])
@@ -111,12 +114,20 @@ class SessionView:
     last_tool: str | None
     tasks: tuple[str, ...]
     allows_refine: bool
+    mode: SessionMode = "bot"
 
     @classmethod
     def of(cls, state: SessionState) -> SessionView:
         tasks = tuple(frame.tool for frame in state.frames)
         return cls(
-            state.id, state.customer_id, state.turns, state.awaiting, state.last_tool, tasks, state.allows_refine
+            state.id,
+            state.customer_id,
+            state.turns,
+            state.awaiting,
+            state.last_tool,
+            tasks,
+            state.allows_refine,
+            state.mode,
         )
 
 

@@ -14,6 +14,10 @@ from typing import Any, Literal, Protocol
 
 PaymentKind = Literal["credit_card", "paypal", "gift_card"]
 ReturnState = Literal["requested", "received", "refunded"]
+#: Who wrote a message: the customer, the bot, or a human agent.
+MessageRole = Literal["customer", "bot", "agent"]
+#: Who answers in a session: the bot; the bot, while a human agent was asked for; a human agent.
+SessionMode = Literal["bot", "waiting", "human"]
 
 PENDING = "pending"
 PENDING_MODIFIED = "pending (item modified)"
@@ -193,6 +197,45 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
+class Feedback:
+    """What a customer thought of an answer."""
+
+    rating: Literal["up", "down"]
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a session.
+
+    ``payload`` is what came with the text, JSON-able; for the bot's: its turn and the rest of the reply. ``request_id``
+    is the request that the customer's message came in, and the bot's that answers it. ``seq`` (1, 2, 3, … in a session)
+    and ``at`` are given by the store; 0 and None before.
+    """
+
+    role: MessageRole
+    text: str
+    payload: Mapping[str, Any] = field(default_factory=dict)
+    request_id: str | None = None
+    seq: int = 0
+    at: datetime | None = None
+    feedback: Feedback | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionEntry:
+    """A session as a list shows it. ``active_at``: when its last message came, or it was started."""
+
+    id: str
+    customer_id: str | None
+    mode: SessionMode
+    turns: int
+    last_seq: int
+    started_at: datetime
+    active_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Ticket:
     """A hand-off to a human agent."""
 
@@ -288,8 +331,35 @@ class Store(Protocol):
     def load_session(self, session_id: str) -> tuple[Mapping[str, Any], int] | None:
         """The saved state and its version, or None."""
 
-    def save_session(self, session_id: str, state: Mapping[str, Any], *, version: int) -> int:
-        """Save over ``version`` (0: a new session) and return the new one; :class:`ConflictError` if it moved on."""
+    def save_session(
+        self, session_id: str, state: Mapping[str, Any], *, version: int, messages: Sequence[Message] = ()
+    ) -> int:
+        """Save over ``version`` (0: a new session) and return the new one; :class:`ConflictError` if it moved on.
+
+        ``messages`` are appended in the same transaction. Of ``state``, ``customer_id``, ``mode`` and ``turns`` are
+        what :meth:`session_entries` lists.
+        """
+
+    def append_message(self, session_id: str, message: Message) -> int:
+        """Append one message and return its ``seq``, also beside a turn; :class:`NotFoundError` if no such session."""
+
+    def messages(self, session_id: str, *, after: int = 0, request_id: str | None = None) -> Sequence[Message]:
+        """The session's messages with a higher ``seq``, in order; ``request_id``: only those of that request."""
+
+    def give_feedback(self, session_id: str, seq: int, feedback: Feedback) -> None:
+        """Keep it with the bot's or the human agent's message, instead of an earlier one; :class:`NotFoundError` if
+        there is no such message."""
+
+    def session_entry(self, session_id: str) -> SessionEntry | None: ...
+
+    def session_entries(self, *, mode: SessionMode | None = None, limit: int = 100) -> Sequence[SessionEntry]:
+        """The sessions, the last active first."""
+
+    def forget_session(self, session_id: str) -> bool:
+        """Erase a session and its messages; False if there was none. Tickets and the ledger stay."""
+
+    def purge_sessions(self, *, idle_since: datetime, mode: SessionMode) -> int:
+        """Erase the sessions in ``mode`` without a message since then, with their messages; how many."""
 
     def close(self) -> None: ...
 

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,9 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, create_engine, inspect, text
 
 from shopbot.errors import StoreError
+from shopbot.store import Message
 from shopbot.stores.connect import parse_url
+from shopbot.stores.migrations import upgrade
 from shopbot.stores.sql import SqlStore, open_store
 from shopbot.stores.tables import METADATA, SCHEMA_REVISION, VERSION_TABLE
 
@@ -133,3 +136,18 @@ def test_a_closed_sqlite_store_is_one_file(tmp_path: Path) -> None:
         with connected(f"sqlite:///{tmp_path / 'store.db'}") as connection:
             assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
     assert [path.name for path in tmp_path.iterdir()] == ["store.db"]
+
+
+def test_sessions_of_the_first_schema_go_on(url: str, tmp_path: Path) -> None:
+    (tmp_path / "new").mkdir()
+    saved_at = "2026-06-15 12:00:00+00:00"
+    with connected(url) as connection:
+        upgrade(connection, "0001")
+        row = {"id": "s", "version": 3, "state": '{"turns": 1, "last_request": "r"}', "saved_at": saved_at}
+        connection.execute(text("INSERT INTO sessions VALUES (:id, :version, :state, :saved_at)"), row)
+    with closing(open_store(url)) as store:
+        assert store.load_session("s") == ({"turns": 1, "last_request": "r"}, 3)
+        entry = store.session_entry("s")
+        assert entry is not None
+        assert (entry.mode, entry.last_seq, entry.active_at) == ("bot", 0, datetime.fromisoformat(saved_at))
+        assert store.append_message("s", Message("agent", "hello")) == 1

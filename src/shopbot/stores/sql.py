@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Row, Table, delete, func, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Row, delete, func, select, update
 
-from shopbot.errors import ConflictError, NotFoundError, StoreError
-from shopbot.store import Customer, Order, Product, Ticket, Unit, Written
-from shopbot.stores import migrations, rows
-from shopbot.stores.connect import WRITES, open_engine, our_errors, parse_url, to_json, use_wal
+from shopbot.errors import NotFoundError, StoreError
+from shopbot.store import Customer, Order, Product, Unit, Written
+from shopbot.stores import rows
+from shopbot.stores.conversations import Conversations
+from shopbot.stores.database import now, plain, utc
 from shopbot.stores.tables import (
     METADATA,
     customers,
@@ -28,8 +24,6 @@ from shopbot.stores.tables import (
     payment_methods,
     postcode_key,
     products,
-    sessions,
-    tickets,
     writes,
 )
 
@@ -56,53 +50,13 @@ def open_store(url: str) -> SqlStore:
     return SqlStore(url, create=True)
 
 
-class SqlStore:
-    """:class:`~shopbot.store.Store` on a database. Thread-safe; one instance a process.
-
-    ``create=False`` opens only what is a store already (an older schema is upgraded all the same).
-    """
+class SqlStore(Conversations):
+    """:class:`~shopbot.store.Store` on a database; see :class:`~shopbot.stores.database.Database` to open one."""
 
     def __init__(self, url: str, create: bool = False) -> None:
-        self.url = parse_url(url)
-        self._engine = open_engine(self.url, create=create)
-        is_sqlite = self._engine.dialect.name == "sqlite"
-        # a record is read with several statements; they must see one moment
-        self._readers = self._engine if is_sqlite else self._engine.execution_options(isolation_level="REPEATABLE READ")
-        self._fast_writers = self._engine.execution_options(**{WRITES: "fast"})
-        self._writers = self._engine.execution_options(**{WRITES: "durable"})
-        self._insert = sqlite.insert if is_sqlite else postgresql.insert
         self._catalogue: tuple[float, tuple[Product, ...]] | None = None
         self._catalogue_lock = threading.Lock()
-        try:
-            with our_errors(self.url):
-                migrations.prepare(self._readers, self._writers, create=create)
-            if is_sqlite:
-                with contextlib.suppress(StoreError), our_errors(self.url):
-                    use_wal(self._engine)
-        except BaseException:
-            self.close()
-            raise
-
-    def close(self) -> None:
-        """Close all connections; an SQLite store is one file again afterwards."""
-        self._engine.dispose()
-
-    @contextlib.contextmanager
-    def _reading(self) -> Iterator[Connection]:
-        with our_errors(self.url), self._readers.connect() as connection:
-            yield connection
-
-    @contextlib.contextmanager
-    def _writing(self, *, is_durable: bool = True) -> Iterator[Connection]:
-        engine = self._writers if is_durable else self._fast_writers
-        with our_errors(self.url), engine.begin() as connection:
-            yield connection
-
-    def _insert_new(self, connection: Connection, table: Table, values: Mapping[str, Any]) -> bool:
-        """Insert the row unless its key is there; waits for a transaction that is inserting the same key."""
-        statement = self._insert(table).values(values).on_conflict_do_nothing()
-        # the count of an INSERT is not kept unless asked for
-        return connection.execute(statement.execution_options(preserve_rowcount=True)).rowcount == 1
+        super().__init__(url, create)
 
     def _customers(self, query: rows.Query, key: str) -> list[Customer]:
         if not is_storable(key):
@@ -164,63 +118,22 @@ class SqlStore:
             "session_id": session_id,
             "customer_id": customer_id,
             "tool": tool,
-            "arguments": _plain(arguments),
+            "arguments": plain(arguments),
         }
-        now = _now()
+        moment = now()
         with self._writing() as connection:
             # first of all: a second execution of the same call waits here, then finds the first one's row
-            if not self._insert_new(connection, writes, {"call_id": call_id, "written_at": now, **asked}):
+            if not self._insert_new(connection, writes, {"call_id": call_id, "written_at": moment, **asked}):
                 return _replayed(connection, call_id, asked)
-            result = _plain(action(_SqlUnit(connection)))
+            result = plain(action(_SqlUnit(connection)))
             connection.execute(update(writes).where(writes.c.call_id == call_id).values(result=result))
-        return Written(call_id=call_id, result=result, written_at=now, **asked)
+        return Written(call_id=call_id, result=result, written_at=moment, **asked)
 
     def written(self, call_id: str) -> Written | None:
         if not is_storable(call_id):
             return None
         with self._reading() as connection:
             return _ledger_entry(connection, call_id)
-
-    def open_ticket(self, *, session_id: str, customer_id: str | None, reason: str, summary: str) -> Ticket:
-        """What a database cannot hold in ``reason`` and ``summary`` is replaced: no hand-off fails on an odd letter."""
-        ticket = Ticket(
-            f"T{secrets.token_hex(6).upper()}", session_id, customer_id, _mended(reason), _mended(summary), _now()
-        )
-        values = {name: getattr(ticket, name) for name in Ticket.__dataclass_fields__}
-        with self._writing() as connection:
-            connection.execute(insert(tickets).values(values))
-        return ticket
-
-    def tickets(self, *, open_only: bool = True) -> Sequence[Ticket]:
-        """Oldest first."""
-        query = select(tickets).order_by(tickets.c.created_at, tickets.c.id)
-        with self._reading() as connection:
-            found = connection.execute(query.where(tickets.c.is_open) if open_only else query).all()
-        return [
-            Ticket(row.id, row.session_id, row.customer_id, row.reason, row.summary, _utc(row.created_at), row.is_open)
-            for row in found
-        ]
-
-    def load_session(self, session_id: str) -> tuple[Mapping[str, Any], int] | None:
-        if not is_storable(session_id):
-            return None
-        with self._reading() as connection:
-            query = select(sessions.c.state, sessions.c.version).where(sessions.c.id == session_id)
-            row = connection.execute(query).first()
-        return None if row is None else (row.state, row.version)
-
-    def save_session(self, session_id: str, state: Mapping[str, Any], *, version: int) -> int:
-        values = {"state": _plain(state), "version": version + 1, "saved_at": _now()}
-        # a conversation may lose its last turn in a power cut; a durable write that follows takes this one along
-        with self._writing(is_durable=False) as connection:
-            if version == 0:
-                is_saved = self._insert_new(connection, sessions, {"id": session_id, **values})
-            else:
-                is_mine = (sessions.c.id == session_id) & (sessions.c.version == version)
-                is_saved = connection.execute(update(sessions).where(is_mine).values(values)).rowcount == 1
-        if not is_saved:
-            raise ConflictError("The conversation went on elsewhere.", remedy="Load it and try again.")
-        return version + 1
 
     def contents(self) -> Contents:
         """Everything the shop has, as of one moment."""
@@ -318,7 +231,7 @@ def _ledger_entry(connection: Connection, call_id: str, *, is_replay: bool = Fal
         row.tool,
         row.arguments,
         row.result,
-        _utc(row.written_at),
+        utc(row.written_at),
         is_replay,
     )
 
@@ -328,25 +241,3 @@ def _replayed(connection: Connection, call_id: str, asked: Mapping[str, Any]) ->
     if entry is None or any(getattr(entry, name) != value for name, value in asked.items()):
         raise StoreError("This call id belongs to another write.", remedy="Give every write an id of its own.")
     return entry
-
-
-def _plain(mapping: Mapping[str, Any]) -> dict[str, Any]:
-    """As it will come back from the database: JSON, tuples as lists."""
-    try:
-        plain = json.loads(to_json(dict(mapping)))
-    except (TypeError, ValueError, RecursionError) as error:
-        raise StoreError(f"This cannot be stored as JSON: {error}.", remedy="Use text, numbers, lists.") from None
-    return dict(plain)
-
-
-def _mended(text: str) -> str:
-    return "".join(char if is_storable(char) else "\ufffd" for char in text)
-
-
-def _now() -> datetime:
-    return datetime.now(timezone.utc)
-
-
-def _utc(moment: datetime) -> datetime:
-    """SQLite gives the time back without its zone, PostgreSQL in the server's."""
-    return moment.replace(tzinfo=timezone.utc) if moment.tzinfo is None else moment.astimezone(timezone.utc)

@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 
 #: The schema that this code reads and writes: the newest migration.
-SCHEMA_REVISION = "0001"
+SCHEMA_REVISION = "0002"
 VERSION_TABLE = "shopbot_schema"
 MAX_CENTS = 10**15
 _CENT = Decimal("0.01")
@@ -233,6 +233,8 @@ tickets = Table(
     Column("is_open", Boolean, nullable=False),
 )
 
+#: ``customer_id``, ``mode`` and ``turns`` stand in ``state`` too; here a list of sessions finds them. ``last_seq`` is
+#: the number of the last message, ``active_at`` when it came (or the session began).
 sessions = Table(
     "sessions",
     METADATA,
@@ -240,4 +242,27 @@ sessions = Table(
     Column("version", Integer, nullable=False),
     Column("state", _Json, nullable=False),
     Column("saved_at", DateTime(timezone=True), nullable=False),
+    Column("customer_id", StoredText),
+    Column("mode", StoredText, nullable=False, server_default="bot"),
+    Column("turns", Integer, nullable=False, server_default="0"),
+    Column("last_seq", Integer, nullable=False, server_default="0"),
+    # nullable, for SQLite adds no column that must have a time; the code always writes one
+    Column("started_at", DateTime(timezone=True)),
+    Column("active_at", DateTime(timezone=True)),
+    Index("sessions_by_activity", "mode", "active_at"),
+)
+
+messages = Table(
+    "messages",
+    METADATA,
+    Column("session_id", StoredText, ForeignKey("sessions.id", ondelete="CASCADE"), primary_key=True),
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("role", StoredText, nullable=False),
+    Column("text", StoredText, nullable=False),
+    Column("payload", _Json, nullable=False),
+    Column("request_id", StoredText),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("feedback", _Json),
+    # one request, one message of the customer's and one answer, whoever took the turn
+    Index("messages_of_request", "session_id", "request_id", "role", unique=True),
 )

@@ -200,7 +200,14 @@ class _Undoing:
         saved = self._sessions.get(session_id)
         return None if saved is None else (deepcopy(saved), 1)
 
-    def save_session(self, session_id: str, state: Mapping[str, Any], *, version: int) -> int:
+    def save_session(
+        self,
+        session_id: str,
+        state: Mapping[str, Any],
+        *,
+        version: int,
+        messages: object = (),  # noqa: ARG002 - what was said is kept nowhere
+    ) -> int:
         self._sessions[session_id] = state
         return max(1, version)
 
