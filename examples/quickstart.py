@@ -1,18 +1,24 @@
-"""Embed the bot: ``python examples/quickstart.py``. It answers from the configured store with the model on this box."""
+"""Embed the bot: ``python examples/quickstart.py``. The first run fetches the model and makes a demo shop."""
 
-from shopbot import Bot, ShopbotError
+from shopbot import Bot, ShopbotError, prepare
 
 
 def main() -> None:
-    try:
-        with Bot.open() as bot:
-            session = bot.session()
-            for message in ("where is my last order?", "ada@example.com", "do you have desk lamps?"):
-                print(f"customer: {message}")
-                print(f"bot: {session.ask(message).text}\n")
-    except ShopbotError as error:
-        print(f"{error}\n'make serve' sets up the demo store and the model.")
+    prepare(say=print)
+    with Bot.open() as bot:
+        session = bot.session()
+        for message in (
+            "do you have desk lamps?",
+            "cancel my last order, I no longer need it",
+            "ada@example.com",
+            "no",
+        ):
+            print(f"customer: {message}")
+            print(f"bot: {session.ask(message).text}\n")
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except ShopbotError as error:
+        raise SystemExit(f"quickstart: {error}") from None

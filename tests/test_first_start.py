@@ -17,7 +17,7 @@ import pytest
 from shopbot.checkpoint import CheckpointStore
 from shopbot.config import Config, check
 from shopbot.errors import ModelError, StoreError
-from shopbot.first_start import ensure_model, ensure_store
+from shopbot.first_start import ensure_model, ensure_store, prepare
 
 
 @contextmanager
@@ -74,6 +74,18 @@ def test_the_model_is_fetched_once(shopbot_home: Path, tiny_model: Path, tmp_pat
     assert (shopbot_home / "models" / tiny_model.name).read_bytes() == tiny_model.read_bytes()
     ensure_model(Config(), say=said.append, progress_bar=forbidden_bar)
     assert len(said) == 1, "the second time there is nothing to say and no server to ask"
+
+
+def test_prepare_brings_model_and_store_once(shopbot_home: Path, tiny_model: Path, tmp_path: Path) -> None:
+    sha256 = hashlib.sha256(tiny_model.read_bytes()).hexdigest()
+    said: list[str] = []
+    with shared(tiny_model.parent) as address:
+        promote(shopbot_home, tmp_path / "first", f"{address}/{tiny_model.name}", sha256)
+        prepare(say=said.append)
+    assert (shopbot_home / "models" / tiny_model.name).is_file()
+    assert (shopbot_home / "store.db").is_file()
+    prepare(say=said.append)
+    assert len(said) == 2, said
 
 
 def test_a_model_of_another_hash_is_not_taken(shopbot_home: Path, tiny_model: Path, tmp_path: Path) -> None:

@@ -79,6 +79,27 @@ def test_the_console_blocks_are_true(first_start: dict[str, str]) -> None:
         assert normal(result.stdout) == normal(expected), f"$ {command}\n{result.stderr}"
 
 
+@pytest.mark.model
+@pytest.mark.slow
+def test_the_quickstart_runs_as_it_stands(first_start: dict[str, str]) -> None:
+    assert "examples/quickstart.py" in README
+    first = shell(f"python '{ROOT / 'examples' / 'quickstart.py'}'", first_start)
+    assert first.returncode == 0, first.stderr
+    assert "creating the demo store" in first.stdout
+    assert "Desk Lamp: " in first.stdout and "I'll cancel order #W4382745" in first.stdout
+    assert first.stdout.rstrip().endswith("nothing was changed."), "it leaves the demo shop as it was"
+    second = shell(f"python '{ROOT / 'examples' / 'quickstart.py'}'", first_start)
+    assert second.stdout == first.stdout.partition("\n")[2], "nothing is made twice"
+
+
+def test_the_quickstart_says_what_is_missing(tmp_path: Path) -> None:
+    """A box without a network and without a model: the remedy, no traceback."""
+    environ = {**os.environ, "SHOPBOT_HOME": str(tmp_path), "SHOPBOT_OFFLINE": "1"}
+    result = shell(f"python '{ROOT / 'examples' / 'quickstart.py'}'", environ)
+    assert result.returncode == 1
+    assert "quickstart: " in result.stderr and "Traceback" not in result.stderr
+
+
 def test_there_is_something_to_run() -> None:
     assert blocks("console"), "README.md has no console block"
     strangers = [command for command, _ in steps() if "shopbot" not in command]

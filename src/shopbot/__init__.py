@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from shopbot.async_bot import AsyncBot, AsyncSession
     from shopbot.backends import BackendSettings, Completion, ModelBackend, Token
     from shopbot.backends.scripted import ScriptedBackend
     from shopbot.bot import Bot, Session, open_backend
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
         ShopbotError,
     )
     from shopbot.evals import CASE_DAY, Case, CaseResult, demo_stores, load_cases, run_cases, wilson
+    from shopbot.first_start import prepare
     from shopbot.grammar import signatures
     from shopbot.hookspecs import hookimpl
     from shopbot.identity import sign_token
@@ -81,6 +83,8 @@ __all__ = [
     "Act",
     "Address",
     "Answer",
+    "AsyncBot",
+    "AsyncSession",
     "BackendError",
     "BackendSettings",
     "Bot",
@@ -141,6 +145,7 @@ __all__ = [
     "open_backend",
     "open_tool",
     "pass_invocation",
+    "prepare",
     "print_json",
     "read_manifest",
     "render_prompt",
@@ -153,6 +158,7 @@ __all__ = [
     "write_manifest",
 ]
 _HOMES = {
+    "async_bot": ("AsyncBot", "AsyncSession"),
     "backends": ("BackendSettings", "Completion", "ModelBackend", "Token"),
     "backends.scripted": ("ScriptedBackend",),
     "bot": ("Bot", "Session", "open_backend"),
@@ -171,6 +177,7 @@ _HOMES = {
         "ShopbotError",
     ),
     "evals": ("CASE_DAY", "Case", "CaseResult", "demo_stores", "load_cases", "run_cases", "wilson"),
+    "first_start": ("prepare",),
     "grammar": ("signatures",),
     "hookspecs": ("hookimpl",),
     "identity": ("sign_token",),

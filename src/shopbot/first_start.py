@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-from shopbot.config import Config, home
+from shopbot.config import Config, home, load
 from shopbot.errors import ModelNotFoundError, StoreError
 from shopbot.sources import Progress
 
 Say = Callable[[str], None]
 ProgressBar = Callable[[str], AbstractContextManager[Progress]]
+
+
+def prepare(config: Config | Path | str | None = None, *, say: Say = lambda text: None) -> None:
+    """Bring what :meth:`~shopbot.Bot.open` needs and does not make itself; nothing, and no network, where it is here.
+
+    ``config`` as for ``Bot.open``. ``say`` is told, in a sentence, what is being done. Raises
+    :class:`~shopbot.errors.ModelError` or :class:`~shopbot.errors.StoreError`, each with its remedy.
+    """
+    settings = config if isinstance(config, Config) else load(config)
+    ensure_model(settings, say=say, progress_bar=_no_bar)
+    ensure_store(settings, say=say)
 
 
 def base_of(config: Config) -> tuple[str, str]:
@@ -68,6 +79,11 @@ def ensure_store(config: Config, *, say: Say) -> None:
         ) from None
     finally:
         _remove(draft)
+
+
+@contextmanager
+def _no_bar(_title: str) -> Iterator[Progress]:
+    yield lambda done, total: None
 
 
 def _remove(database: Path) -> None:
