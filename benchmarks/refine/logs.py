@@ -7,7 +7,7 @@ is held out, or where its text is that of a held-out row or nearly so.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,17 +21,24 @@ from shopbot import fold
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A log row: the act that it was logged with, and the acts that are right (none: nobody should learn from it)."""
+    """A log row: the name of the act that it was logged with, and the names that are right (none: nobody should learn
+    from it). ``call``: the whole act as logged, where it has arguments."""
 
     id: str
     text: str
     logged: str
     right: frozenset[str]
     corruption: str
+    call: str = ""
 
     @property
     def is_right(self) -> bool:
         return self.logged in self.right
+
+    @property
+    def act(self) -> str:
+        """The act as it was logged."""
+        return self.call or f"{self.logged}()"
 
 
 def held_out() -> list[dict[str, Any]]:
@@ -58,20 +65,20 @@ def write_log(rows: list[Row], path: Path) -> None:
     """As ``shopbot refine run --log`` takes it."""
     with path.open("w", encoding="utf-8") as file:
         for row in rows:
-            turn = {"id": row.id, "session": row.id, "text": row.text, "acts": [f"{row.logged}()"]}
+            turn = {"id": row.id, "session": row.id, "text": row.text, "acts": [row.act]}
             file.write(json.dumps(turn, ensure_ascii=False) + "\n")
 
 
-def write_held_out(path: Path) -> None:
+def write_held_out(path: Path, also: Iterable[dict[str, Any]] = ()) -> None:
     """As an eval set that the check stage keeps away from training."""
     with path.open("w", encoding="utf-8") as file:
-        for row in held_out():
+        for row in (*held_out(), *also):
             file.write(json.dumps({"text": row["text"]}, ensure_ascii=False) + "\n")
 
 
 def raw_examples(rows: list[Row]) -> list[Example]:
     """What somebody trains on who takes the logs as they are."""
-    return [Example("-", row.text, (f"{row.logged}()",)) for row in rows]
+    return [Example("-", row.text, (row.act,)) for row in rows]
 
 
 def true_examples(rows: list[Row]) -> list[Example]:

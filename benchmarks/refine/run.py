@@ -83,14 +83,16 @@ def main() -> None:
         )
 
 
-def refine(rows: list[Row], folder: Path) -> tuple[list[Example], dict[str, Any]]:
-    """The refined set, and of each corruption how much was found."""
+def refine(
+    rows: list[Row], folder: Path, judged: Sequence[dict[str, Any]] = ()
+) -> tuple[list[Example], dict[str, Any]]:
+    """The refined set, and of each corruption how much was found. ``judged``: more rows that nothing may be learnt from."""
     from shopbot_refine.pipeline import Pipeline
     from shopbot_refine.runs import RunSettings, start_run
 
     log, eval_set = folder / "log.jsonl", folder / "held_out.jsonl"
     write_log(rows, log)
-    write_held_out(eval_set)
+    write_held_out(eval_set, judged)
     config = Config(plugins={"refine": {"write": 0}})
     wanted = RunSettings(logs=(str(log),), eval_sets=(str(eval_set),), transcripts=False, teacher="recorded")
     pipeline = Pipeline(start_run(config, wanted), config, plugins=plugins())

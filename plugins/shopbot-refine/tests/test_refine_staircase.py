@@ -27,7 +27,7 @@ from shopbot_refine.steering import Steering, find_doubted, read_errors
 from shopbot_refine.teach import teach
 from shopbot_refine.teachers import Answer, Request
 from shopbot_refine.testing import TeacherServer
-from shopbot_refine.verdicts import TeachCounts
+from shopbot_refine.verdicts import Doubt, TeachCounts
 
 import shopbot
 from shopbot import (
@@ -114,7 +114,7 @@ def tools() -> dict[str, Tool]:
 
 def taught(turns: Sequence[LoggedTurn], tools: dict[str, Tool], steering: Steering | None, write: int = 0) -> Any:
     teacher = KeepingTeacher()
-    settings: dict[str, Any] = {"suspicion": {"t1": 0.3, "t2": 0.6}, "templates": (), "agreement": 0.0}
+    settings: dict[str, Any] = {"doubt": Doubt({"t1": 0.3, "t2": 0.6}), "templates": (), "agreement": 0.0}
     rows = list(teach(turns, teacher, tools, counts=TeachCounts(), write=write, steering=steering, **settings))
     return rows, teacher.asked
 

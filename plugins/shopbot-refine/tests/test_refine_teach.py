@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, get_args
 
 import pytest
+from shopbot_refine.corroboration import unsupported_writes
 from shopbot_refine.prompts import MAX_TEXT_CHARS
 from shopbot_refine.records import Candidate, LoggedTurn, Rejected
 from shopbot_refine.teach import teach
 from shopbot_refine.teachers import Answer, Failure, Request
-from shopbot_refine.verdicts import TeachCounts
+from shopbot_refine.verdicts import Doubt, TeachCounts
 
 from shopbot import PluginManager, Tool
 
@@ -53,7 +54,7 @@ def run(
     turns: Sequence[LoggedTurn], script: Callable[[dict[str, Any]], Any], tools: dict[str, Tool], **settings: Any
 ) -> tuple[list[Candidate | Rejected], TeachCounts, ScriptedTeacher]:
     teacher, counts = ScriptedTeacher(script), TeachCounts()
-    settings = {"suspicion": {}, "templates": (), "write": 0, "agreement": 0.0, **settings}
+    settings = {"doubt": Doubt(), "templates": (), "write": 0, "agreement": 0.0, **settings}
     return list(teach(turns, teacher, tools, counts=counts, **settings)), counts, teacher
 
 
@@ -90,7 +91,7 @@ def test_keep_fix_and_drop(tools: dict[str, Tool]) -> None:
 def test_the_most_suspect_turns_are_asked_about_first_and_equal_ones_once(tools: dict[str, Tool]) -> None:
     turns = [turn(n, f"text {n // 2}", "invoice()") for n in range(6)]
     rows, counts, teacher = run(
-        turns, lambda _: judged("keep", "invoice()"), tools, suspicion={"t5": 0.9, "t2": 0.4, "t3": 0.1}
+        turns, lambda _: judged("keep", "invoice()"), tools, doubt=Doubt({"t5": 0.9, "t2": 0.4, "t3": 0.1})
     )
     assert [question["text"] for question in teacher.asked] == ["text 2", "text 1", "text 0"]
     assert [row.id for row in rows] == [one.id for one in turns]
@@ -100,13 +101,24 @@ def test_the_most_suspect_turns_are_asked_about_first_and_equal_ones_once(tools:
 @pytest.mark.parametrize("failure", ["over_budget", "not_recorded"])
 def test_what_nobody_judges_is_kept_unless_it_is_suspect(tools: dict[str, Tool], failure: str) -> None:
     turns = [turn(1, "where is it", "order_status()"), turn(2, "cancel W1", "order_status()")]
-    rows, counts, _ = run(turns, lambda _: failure, tools, suspicion={"t2": 0.8})
+    rows, counts, _ = run(turns, lambda _: failure, tools, doubt=Doubt({"t2": 0.8}))
     kept, rejected = rows
     assert isinstance(kept, Candidate)
     assert (kept.origin, kept.teacher, kept.acts) == ("kept", "", ("order_status()",))
     assert isinstance(rejected, Rejected)
     assert rejected.reason == "suspect_label"
     assert (counts.unjudged, counts.failures, counts.is_complete) == (1, {f"judge {failure}": 2}, True)
+
+
+def test_a_write_that_nobody_judges_needs_more_than_the_logs_to_speak_for_it(tools: dict[str, Tool]) -> None:
+    turns = [turn(1, "cancel W1", 'cancel_order(order="W1")'), turn(2, "violet harbour", "cancel_order()")]
+    doubt = Doubt(unsupported=unsupported_writes(turns, tools, 0))
+    (kept, rejected), _, _ = run(turns, lambda _: "not_recorded", tools, doubt=doubt)
+    assert isinstance(kept, Candidate)
+    assert isinstance(rejected, Rejected)
+    assert rejected.reason == "unsupported_write"
+    rows, _, _ = run(turns[1:], lambda _: judged("keep", "cancel_order()"), tools, doubt=doubt)
+    assert [row.id for row in rows if isinstance(row, Candidate)] == ["t2"], "the teacher stands above the model"
 
 
 @pytest.mark.parametrize(("failure", "is_complete"), [("offline", False), ("pending", False), ("refused", True)])
@@ -225,6 +237,6 @@ def test_the_same_turns_and_answers_give_the_same_rows(tools: dict[str, Tool]) -
     def answer(question: dict[str, Any]) -> Any:
         return "refused" if question["task"] == "write" else judged("keep", "invoice()")
 
-    first, _, _ = run(turns, answer, tools, agreement=0.5, write=24, suspicion={"t3": 0.5})
-    again, _, _ = run(turns, answer, tools, agreement=0.5, write=24, suspicion={"t3": 0.5})
+    first, _, _ = run(turns, answer, tools, agreement=0.5, write=24, doubt=Doubt({"t3": 0.5}))
+    again, _, _ = run(turns, answer, tools, agreement=0.5, write=24, doubt=Doubt({"t3": 0.5}))
     assert first == again

@@ -29,6 +29,7 @@ from shopbot import (
 )
 from shopbot_refine import check, clean, collect, export, redact, teach
 from shopbot_refine.config import RefineConfig
+from shopbot_refine.corroboration import unsupported_writes
 from shopbot_refine.dataset import Example, file_fingerprint, fingerprint, load_examples
 from shopbot_refine.decontamination import Guarded, guarded_texts
 from shopbot_refine.ledger import Ledger
@@ -52,7 +53,7 @@ from shopbot_refine.stages import (
 from shopbot_refine.steering import Steering, find_doubted
 from shopbot_refine.suspicion import rank_suspects
 from shopbot_refine.teachers import Answer, Request, Teacher
-from shopbot_refine.verdicts import TeachCounts
+from shopbot_refine.verdicts import Doubt, TeachCounts
 
 
 class WaitingError(ShopbotError):
@@ -143,7 +144,7 @@ class Pipeline:
                     turns,
                     teacher,
                     self._tools(),
-                    suspicion=rank_suspects(turns, seed),
+                    doubt=Doubt(rank_suspects(turns, seed), unsupported_writes(turns, self._tools(), seed)),
                     templates=load_templates(),
                     counts=counts,
                     write=refine.write,

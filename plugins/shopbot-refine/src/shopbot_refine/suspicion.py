@@ -114,6 +114,20 @@ def _share(other: float, own: float) -> float:
 
 def _predict(documents: Sequence[tuple[str, str]], given: npt.NDArray[Any], classes: int, seed: int) -> _Matrix:
     """Out-of-fold probabilities, of shape [documents, classes]."""
+    features = vectoriser().fit_transform(documents).tocsr()
+    folds = np.array([_fold_of(text, seed) for _, text in documents])
+    probabilities = np.zeros((len(documents), classes))
+    for number in range(FOLDS):
+        train, test = np.flatnonzero((folds != number) & (given >= 0)), np.flatnonzero(folds == number)
+        if len(test):
+            model = classifier(seed).fit(features[train], given[train])
+            # one class against the rest each: a text that is like none of them gives nothing to any
+            probabilities[np.ix_(test, model.classes_)] = model.predict_proba(features[test])
+    return probabilities
+
+
+def vectoriser() -> Any:
+    """(state, text) documents → TF-IDF of words and character n-grams."""
     words = TfidfVectorizer(
         preprocessor=_words, ngram_range=(1, 2), sublinear_tf=True, dtype=np.float32, max_features=_MAX_FEATURES
     )
@@ -126,17 +140,12 @@ def _predict(documents: Sequence[tuple[str, str]], given: npt.NDArray[Any], clas
         dtype=np.float32,
         max_features=_MAX_FEATURES,
     )
-    features = make_union(words, letters).fit_transform(documents).tocsr()
-    folds = np.array([_fold_of(text, seed) for _, text in documents])
-    probabilities = np.zeros((len(documents), classes))
-    for number in range(FOLDS):
-        train, test = np.flatnonzero((folds != number) & (given >= 0)), np.flatnonzero(folds == number)
-        if len(test):
-            model = SGDClassifier(loss="log_loss", alpha=_ALPHA, max_iter=_EPOCHS, tol=None, random_state=seed)
-            model.fit(features[train], given[train])
-            # one class against the rest each: a text that is like none of them gives nothing to any
-            probabilities[np.ix_(test, model.classes_)] = model.predict_proba(features[test])
-    return probabilities
+    return make_union(words, letters)
+
+
+def classifier(seed: int) -> SGDClassifier:
+    """Logistic regression, one class against the rest each, not fitted yet."""
+    return SGDClassifier(loss="log_loss", alpha=_ALPHA, max_iter=_EPOCHS, tol=None, random_state=seed)
 
 
 def _fold_of(text: str, seed: int) -> int:

@@ -2,7 +2,8 @@
 
 Every turn is asked about, the most suspect first, so that a budget that ends early was spent where it matters. A turn
 that the teacher could not be paid for, or that nobody recorded an answer to, stays as it was logged if nothing speaks
-against it. Whatever the answers' order, the rows come in the order of the turns.
+against it; a write, only if something other than the logs speaks for it. Whatever the answers' order, the rows come in
+the order of the turns.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ from shopbot_refine.prompts import Assignment, judge_request, system_prompt, wri
 from shopbot_refine.records import Candidate, LoggedTurn, Rejected
 from shopbot_refine.steering import Steering
 from shopbot_refine.teachers import Answer, Request, Teacher
-from shopbot_refine.verdicts import TeachCounts, judge, names, right_acts, take_written
+from shopbot_refine.verdicts import Doubt, TeachCounts, judge, names, right_acts, take_written
 
-VERSION = 1
+VERSION = 2
 
 
 def teach(
@@ -28,7 +29,7 @@ def teach(
     teacher: Teacher,
     tools: Mapping[str, Tool],
     *,
-    suspicion: Mapping[str, float],
+    doubt: Doubt,
     templates: Sequence[Row],
     counts: TeachCounts,
     write: int,
@@ -38,7 +39,6 @@ def teach(
 ) -> Iterator[Candidate | Rejected]:
     """Judge the turns, then have messages written where the result and the seed set's ``templates`` are thin.
 
-    ``suspicion``: turn id → how likely its label is wrong, in [0, 1]; a turn that is not in it is not suspect.
     ``write``: how many messages to ask for at most. ``agreement``: the share of turns that mean a write on which a
     second answer is asked for; where the two differ, the turn is left out. ``counts`` is filled while rows come.
     ``steering``: which turns are asked about first, and what to have written because the last generation lacks it.
@@ -47,7 +47,7 @@ def teach(
     system = system_prompt(tools)
     check = AnswerCheck((*tools, *DIALOGUE_ACTS), system)
     logged = [(turn, judge_request(turn, system)) for turn in turns]
-    answers = _ask(teacher, logged, steering.urgency(suspicion))
+    answers = _ask(teacher, logged, steering.urgency(doubt.suspicion))
     writers = frozenset(name for name, tool in tools.items() if tool.effect == "write")
     doubted = [
         (turn, request)
@@ -60,7 +60,7 @@ def teach(
     seen: set[str] = set()
     for turn, request in logged:
         key = request.key
-        for row in judge(turn, answers[key], seconds.get(key), suspicion.get(turn.id, 0.0), check, counts):
+        for row in judge(turn, answers[key], seconds.get(key), doubt, check, counts):
             yield row
             if isinstance(row, Candidate):
                 rows.append(row)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +27,15 @@ SUSPECT = 0.5
 #: Nobody answers these in this run; the other failures are trouble with this very turn, or are answered later.
 _UNJUDGED = ("over_budget", "not_recorded")
 _LATER = ("offline", "pending")
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """What speaks against turns, by id. ``suspicion``: how likely the label is wrong, in [0, 1]; who is not in it is
+    not suspect. ``unsupported``: writes that only the logs vouch for."""
+
+    suspicion: Mapping[str, float] = field(default_factory=dict)
+    unsupported: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -78,14 +87,14 @@ def judge(
     turn: LoggedTurn,
     answer: Answer,
     second: frozenset[str] | None,
-    suspicion: float,
+    doubt: Doubt,
     check: AnswerCheck,
     counts: TeachCounts,
 ) -> Iterator[Candidate | Rejected]:
     """What becomes of one turn, then the paraphrases of it. ``second``: the names of the acts in a second opinion."""
     if answer.failure:
         counts.failures[f"judge {answer.failure}"] += 1
-        yield _unjudged(turn, answer, suspicion, counts)
+        yield _unjudged(turn, answer, doubt, counts)
         return
     try:
         judgement = read_judgement(answer.content)
@@ -136,11 +145,14 @@ def names(acts: Iterable[str]) -> frozenset[str]:
     return frozenset(act.partition("(")[0] for act in acts)
 
 
-def _unjudged(turn: LoggedTurn, answer: Answer, suspicion: float, counts: TeachCounts) -> Candidate | Rejected:
+def _unjudged(turn: LoggedTurn, answer: Answer, doubt: Doubt, counts: TeachCounts) -> Candidate | Rejected:
     if answer.failure not in _UNJUDGED:
         return Rejected(turn.id, answer.failure, one_line(answer.detail), turn.as_json())
+    suspicion = doubt.suspicion.get(turn.id, 0.0)
     if suspicion >= SUSPECT:
         return Rejected(turn.id, "suspect_label", f"suspicion {suspicion:.2f}; {answer.failure}", turn.as_json())
+    if turn.id in doubt.unsupported:
+        return Rejected(turn.id, "unsupported_write", f"only the logs say so; {answer.failure}", turn.as_json())
     counts.unjudged += 1
     return Candidate(turn.id, turn.state, turn.text, turn.acts, "kept")
 

@@ -1,0 +1,50 @@
+"""Which logged writes a model supports that never saw the logs.
+
+Whoever writes to the shop can write logs: a message with two odd words in it, said often enough and followed through
+to a return, teaches the odd words to the label model (:mod:`shopbot_refine.suspicion`) as well as to the student, so
+the logs cannot vouch for themselves. A write that no teacher judged therefore counts only if a model agrees that learnt
+from the seed set and from the tools' own examples alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from shopbot import Tool
+from shopbot_refine.acts import parse_act
+from shopbot_refine.records import LoggedTurn
+from shopbot_refine.seed import load_seed
+from shopbot_refine.suspicion import classifier, label_of, vectoriser
+
+_SLOT = re.compile(r"\[\w+: ([^\]]+)\]|[{}]")
+
+
+def unsupported_writes(turns: Sequence[LoggedTurn], tools: Mapping[str, Tool], seed: int) -> frozenset[str]:
+    """The ids of the turns that were logged with a write which the model does not hold likeliest.
+
+    A turn of several acts is unsupported unless each write is among as many likeliest ones as it has acts. ``seed``
+    orders the learning.
+    """
+    writers = {name for name, tool in tools.items() if tool.effect == "write"}
+    asked = [(turn, names) for turn in turns if not writers.isdisjoint(names := _names(turn))]
+    if not asked:
+        return frozenset()
+    known = [(example.state, example.text, label_of(example.acts)) for example in load_seed(rows_per_template=1)]
+    known += [("-", _SLOT.sub(r"\1", text), name) for name, tool in tools.items() for text in tool.examples]
+    known = [row for row in known if row[2]]
+    features = vectoriser()
+    model = classifier(seed).fit(
+        features.fit_transform([(state, text) for state, text, _ in known]), [label for _, _, label in known]
+    )
+    scores = model.predict_proba(features.transform([(turn.state, turn.text) for turn, _ in asked]))
+    found = set()
+    for (turn, names), row in zip(asked, scores, strict=True):
+        likeliest = {model.classes_[place] for place in row.argsort()[-len(names) :]}
+        if not writers.intersection(names) <= likeliest:
+            found.add(turn.id)
+    return frozenset(found)
+
+
+def _names(turn: LoggedTurn) -> frozenset[str]:
+    return frozenset(parse_act(act).name for act in turn.acts)
