@@ -158,7 +158,7 @@ def test_add_is_all_or_nothing(store: CheckpointStore, make: Make, tmp_path: Pat
     store.add(make("good"))
     with pytest.raises(ModelError, match="already"):
         store.add(tmp_path / "made" / "good")
-    kept = {path.name for path in (tmp_path / "home" / "checkpoints").iterdir()} - {".lock"}
+    kept = {path.name for path in (tmp_path / "home" / "checkpoints").iterdir()} - {".lock", ".drafts.lock"}
     assert kept == {"good"}
 
 

@@ -1,6 +1,7 @@
 """Checkpoints: what the bot's understanding is made of, and which one is in force.
 
-A checkpoint is a folder with ``manifest.json`` and, mostly, a LoRA adapter; it may hold a base model of its own. Those
+A checkpoint is a folder with ``manifest.json`` and, mostly, a LoRA adapter; it may hold a base model of its own. A
+baked one is another in the form that this box serves fastest: its LoRA adapter merged into a base of its own. Those
 made on this box live in ``<home>/checkpoints/<name>/``; the package ships one more. The file
 ``<home>/checkpoints/current`` names the one in force; it is replaced in one step, so a running service sees the old one
 or the new one.
@@ -13,82 +14,28 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
-
-import pydantic
 
 from shopbot.errors import GateError, ModelCorruptError, ModelError, ModelNotFoundError
-from shopbot.files import locked, sha256_of, write_atomic
+from shopbot.files import locked, sha256_of, sync, sync_folder, write_atomic
+from shopbot.manifest import MANIFEST, NAME_PATTERN, Base, Manifest, read_limited, read_manifest, write_manifest
 
-MANIFEST = "manifest.json"
-MAX_MANIFEST_BYTES = 1 << 20
+__all__ = [
+    "MANIFEST",
+    "SHIPPED",
+    "Base",
+    "Checkpoint",
+    "CheckpointStore",
+    "Manifest",
+    "read_manifest",
+    "write_manifest",
+]
+
 SHIPPED = Path(__file__).parent / "shipped"
 
-_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
 _REMEDY = "Train it again with 'shopbot refine run', or use another checkpoint."
-
-#: A checkpoint's or file's name: no separator, no leading dot, so that it cannot lead out of its folder.
-Name = Annotated[str, pydantic.StringConstraints(pattern=_NAME)]
-Sha256 = Annotated[str, pydantic.StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-Text = Annotated[str, pydantic.StringConstraints(max_length=10_000)]
-Finite = Annotated[float, pydantic.Field(allow_inf_nan=False)]
-
-
-class _Part(pydantic.BaseModel):
-    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
-
-
-class Base(_Part):
-    """The base model: where it comes from and its hash. ``file``: it lies beside the manifest and travels with it;
-    ``source`` then says what it was made from."""
-
-    source: Text
-    sha256: Sha256
-    file: Name | None = None
-
-
-class Lora(_Part):
-    """The LoRA adapter: a file beside the manifest and its hash."""
-
-    file: Name
-    sha256: Sha256
-
-
-class Gate(_Part):
-    """Whether the checkpoint may be promoted, and the report that says why."""
-
-    passed: bool = False
-    report: Text = ""
-
-
-class Manifest(_Part):
-    """What a checkpoint is made of.
-
-    ``tools``: those it was trained on. ``threshold``: the confidence below which the bot asks back. ``bias``: act →
-    what is added to its logit, to set how readily it is chosen (an act that training saw too seldom, for instance).
-    """
-
-    name: Name
-    format: Literal["gguf", "mlc"] = "gguf"
-    base: Base
-    lora: Lora | None = None
-    prompt_format: int = pydantic.Field(ge=1, le=1000)
-    tools: tuple[Name, ...] = pydantic.Field(default=(), max_length=10_000)
-    parent: Name | None = None
-    training_set: Text | None = None
-    settings: dict[str, Any] = pydantic.Field(default_factory=dict)
-    scores: dict[str, Any] = pydantic.Field(default_factory=dict)
-    threshold: float = pydantic.Field(default=0.0, ge=0.0, le=1.0)
-    calibration: dict[Literal["slope", "offset"], Finite] = pydantic.Field(default_factory=dict)
-    bias: dict[Name, Annotated[float, pydantic.Field(ge=-20, le=20)]] = pydantic.Field(default_factory=dict)
-    created: datetime
-    gate: Gate = Gate()
-
-    def as_json(self) -> dict[str, Any]:
-        return self.model_dump(mode="json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +114,21 @@ class CheckpointStore:
             return "shipped"
         return f"{stat.st_mtime_ns}-{stat.st_ino}-{stat.st_size}"
 
-    def promote(self, name: str, *, force: bool = False) -> Checkpoint:
-        """Put ``name`` in force. Raises :class:`GateError` if it did not pass its gate, unless ``force``."""
+    def trained_name(self) -> str:
+        """The name of the checkpoint in force, or of the one it was baked from: what training goes on from."""
+        manifest = self.current().manifest
+        return manifest.parent if manifest.baked and manifest.parent else manifest.name
+
+    def baked_form(self, name: str) -> Manifest | None:
+        """The checkpoint that was baked from ``name`` and passed its gate, if there is one."""
+        forms = (form for form in self.list() if form.baked and form.parent == name and form.gate.passed)
+        return next(forms, None)
+
+    def promote(self, name: str, *, force: bool = False, replacing: str | None = None) -> Checkpoint:
+        """Put ``name`` in force. Raises :class:`GateError` if it did not pass its gate, unless ``force``.
+
+        ``replacing``: only if that one is in force still; else :class:`ModelError`.
+        """
         checkpoint = self.load(name)
         if not checkpoint.manifest.gate.passed and not force:
             reason = checkpoint.manifest.gate.report or "it was not evaluated"
@@ -177,16 +137,27 @@ class CheckpointStore:
                 remedy="Evaluate it with 'shopbot refine evaluate', or promote it with --force.",
             )
         with locked(self._folder / ".lock"):
+            if replacing is not None and (found := self.current_name()) != replacing:
+                raise ModelError(
+                    f"'{found}' came into force meanwhile.", remedy=f"Promote '{name}' if it is the one you want."
+                )
             write_atomic(self._pointer, json.dumps({"name": name}).encode())
         return checkpoint
 
     def rollback(self) -> Checkpoint:
-        """Put the parent of the checkpoint in force back. Raises :class:`ModelError` if it has none."""
+        """Put back what served before the checkpoint in force: its parent, baked where it was. Raises
+        :class:`ModelError` if it has none."""
         name = self.current_name()
-        parent = self.load(name).manifest.parent
-        if parent is None:
+        manifest = self.load(name).manifest
+        if manifest.baked and manifest.parent:
+            unbaked = self.load(manifest.parent).manifest
+            if unbaked.parent is None:
+                return self.promote(unbaked.name, force=True)
+            manifest = unbaked  # the same checkpoint in another form is no way back
+        if manifest.parent is None:
             raise ModelError(f"Checkpoint '{name}' has no parent to roll back to.", remedy="Promote another one.")
-        return self.promote(parent, force=True)  # what served before needs no new gate
+        form = self.baked_form(manifest.parent)
+        return self.promote(form.name if form else manifest.parent, force=True)  # what served before needs no new gate
 
     def add(self, folder: Path) -> Checkpoint:
         """Copy a finished checkpoint into the store, whole or not at all.
@@ -194,32 +165,68 @@ class CheckpointStore:
         Raises :class:`ModelCorruptError` if it is not in order, :class:`ModelError` if the name is taken.
         """
         manifest = _checked(folder, is_shipped=False, name=None).manifest
-        if any(taken.name == manifest.name for taken, _ in self._folders()):
-            raise ModelError(f"There is a checkpoint '{manifest.name}' already.", remedy="Give it another name.")
-        with locked(self._folder / ".lock"):
-            staging = Path(tempfile.mkdtemp(dir=self._folder, prefix=".adding-"))
+        self._require_free_name(manifest.name)
+        with self.draft() as draft:
+            for path in folder.iterdir():
+                if path.is_file() and not path.is_symlink():
+                    shutil.copy2(path, draft / path.name)
+        return self.load(manifest.name)
+
+    @contextmanager
+    def draft(self) -> Iterator[Path]:
+        """An empty folder to write a checkpoint into. It is taken in, whole or not at all, when the block ends; drafts
+        are made one after the other.
+
+        Raises :class:`ModelCorruptError` if what was written is not in order, :class:`ModelError` if the name is taken
+        or the disk refuses.
+        """
+        with locked(self._folder / ".drafts.lock"):
+            for left in self._folder.glob(".draft-*"):  # of a process that died
+                shutil.rmtree(left, ignore_errors=True)
+            draft = Path(tempfile.mkdtemp(dir=self._folder, prefix=".draft-"))
             try:
-                for path in folder.iterdir():
-                    if path.is_file() and not path.is_symlink():
-                        shutil.copy2(path, staging / path.name)
-                _checked(staging, is_shipped=False, name=None)
-                staging.chmod(0o755)
-                staging.rename(self._folder / manifest.name)
+                yield draft
+                self._take_in(draft)
             except OSError as error:
                 raise ModelError(f"The checkpoint cannot be stored: {error}.", remedy="Check the disk.") from error
             finally:
-                shutil.rmtree(staging, ignore_errors=True)
-        return self.load(manifest.name)
+                shutil.rmtree(draft, ignore_errors=True)
+
+    def remove(self, name: str) -> None:
+        """Delete a checkpoint of this box. Raises :class:`ModelError` for one that is shipped or in force."""
+        checkpoint = self.load(name)
+        with locked(self._folder / ".lock"):
+            if checkpoint.is_shipped or self.current_name() == name:
+                raise ModelError(f"Checkpoint '{name}' is shipped or in force.", remedy="Promote another one before.")
+            doomed = self._folder / f".draft-{name}"  # no checkpoint any more, in one step
+            shutil.rmtree(doomed, ignore_errors=True)
+            checkpoint.folder.rename(doomed)
+        shutil.rmtree(doomed, ignore_errors=True)
+
+    def _take_in(self, draft: Path) -> None:
+        manifest = _checked(draft, is_shipped=False, name=None).manifest
+        for path in draft.iterdir():
+            path.chmod(0o644)
+            sync(path)
+        draft.chmod(0o755)
+        with locked(self._folder / ".lock"):
+            self._require_free_name(manifest.name)
+            draft.rename(self._folder / manifest.name)
+        sync_folder(self._folder)
+
+    def _require_free_name(self, name: str) -> None:
+        if any(taken.name == name for taken, _ in self._folders()):
+            raise ModelError(f"There is a checkpoint '{name}' already.", remedy="Give it another name.")
 
     def _promoted(self) -> str | None:
         try:
-            pointer = json.loads(_read_limited(self._pointer))
+            pointer = json.loads(read_limited(self._pointer))
         except FileNotFoundError:
             return None
         except (OSError, ValueError, RecursionError):
             pointer = None
         name = pointer.get("name") if isinstance(pointer, dict) else None
-        if not isinstance(name, str) or not re.match(_NAME, name):
+        if not isinstance(name, str) or not re.match(NAME_PATTERN, name):
             raise ModelCorruptError(f"{self._pointer} is damaged.", remedy="Promote a checkpoint again.")
         return name
 
@@ -228,36 +235,8 @@ class CheckpointStore:
         for parent, is_shipped in ((self._folder, False), (self._shipped, True)):
             if parent.is_dir():
                 for folder in sorted(parent.iterdir()):
-                    if re.match(_NAME, folder.name) and (folder / MANIFEST).is_file():
+                    if re.match(NAME_PATTERN, folder.name) and (folder / MANIFEST).is_file():
                         yield folder, is_shipped
-
-
-def read_manifest(folder: Path) -> Manifest:
-    """Read ``manifest.json``. Raises :class:`ModelCorruptError` for anything that is no manifest."""
-    path = folder / MANIFEST
-    try:
-        return Manifest.model_validate_json(_read_limited(path))
-    except FileNotFoundError:
-        raise ModelNotFoundError(f"There is no {path}.", remedy="Give a checkpoint's folder.") from None
-    except pydantic.ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"])[:200]
-        raise ModelCorruptError(f"{path}: {where or 'the file'}: {first['msg'][:200]}.", remedy=_REMEDY) from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise ModelCorruptError(f"{path} cannot be read: {error}.", remedy=_REMEDY) from None
-
-
-def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Write ``manifest.json``, whole or not at all. Raises :class:`OSError`."""
-    write_atomic(folder / MANIFEST, (json.dumps(manifest.as_json(), indent=2, ensure_ascii=False) + "\n").encode())
-
-
-def _read_limited(path: Path) -> bytes:
-    with path.open("rb") as file:
-        content = file.read(MAX_MANIFEST_BYTES + 1)
-    if len(content) > MAX_MANIFEST_BYTES:
-        raise ValueError("it is too long")
-    return content
 
 
 def _checked(folder: Path, *, is_shipped: bool, name: str | None = "") -> Checkpoint:

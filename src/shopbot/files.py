@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -42,6 +44,23 @@ def sync(path: Path) -> None:
     """Wait until the file's content is on the disk."""
     with path.open("rb+") as file:
         os.fsync(file.fileno())
+
+
+def sync_folder(path: Path) -> None:
+    """Wait until the folder's entries (what was renamed into it) are on the disk; Windows has no such call."""
+    if sys.platform != "win32":
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def require_disk(folder: Path, needed: int) -> None:
+    """Raise :class:`OSError` (ENOSPC) where fewer than ``needed`` bytes are free on the disk of ``folder``."""
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise OSError(errno.ENOSPC, f"{needed >> 20} MiB are needed, {free >> 20} MiB are free")
 
 
 @contextlib.contextmanager

@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
-import shutil
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -18,7 +17,7 @@ from shopbot import sources
 from shopbot.backends.probe import checked_hash, mark_checked
 from shopbot.config import home
 from shopbot.errors import ModelCorruptError, ModelError, ModelNotFoundError
-from shopbot.files import locked, sha256_of, sync, write_atomic
+from shopbot.files import locked, require_disk, sha256_of, sync, write_atomic
 from shopbot.sources import Progress, Source
 
 _RECORD_LIMIT_BYTES = 1 << 16
@@ -169,7 +168,7 @@ def _pull(source: Source, target: Path, expected: str | None, progress: Progress
     key = hashlib.sha256(str(source).encode()).hexdigest()[:12]
     part = target.with_name(f".{target.name}.{key}.part")
     total = DEFAULT_MODEL.download_size if str(source) == DEFAULT_MODEL.source else None
-    _require_disk(target.parent, DEFAULT_MODEL.size + DEFAULT_MODEL.download_size if total else 0)
+    require_disk(target.parent, DEFAULT_MODEL.size + DEFAULT_MODEL.download_size if total else 0)
     sources.fetch(source, part, progress, total=total)
     actual = sha256_of(part)
     if expected and actual != expected:
@@ -192,12 +191,6 @@ def _pull(source: Source, target: Path, expected: str | None, progress: Progress
     # A copy of a file on this box was only compared with itself, unless we know the hash from elsewhere.
     if actual == DEFAULT_MODEL.sha256 or (expected and source.kind != "file"):
         mark_checked(target, actual)
-
-
-def _require_disk(folder: Path, needed: int) -> None:
-    free = shutil.disk_usage(folder).free
-    if needed > free:
-        raise OSError(errno.ENOSPC, f"{needed >> 20} MiB are needed, {free >> 20} MiB are free")
 
 
 def _require_hash(path: Path, expected: str) -> None:

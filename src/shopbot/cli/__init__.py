@@ -13,7 +13,7 @@ from shopbot.cli.lazy import RootGroup
 _COMMANDS = {
     "ask": ("shopbot.cli.ask:ask", "Ask the bot one thing and print its reply."),
     "chat": ("shopbot.cli.chat:chat", "Talk to the bot in the terminal."),
-    "checkpoint": ("shopbot.cli.checkpoint:checkpoint", "List, show, add, promote and roll back checkpoints."),
+    "checkpoint": ("shopbot.cli.checkpoint:checkpoint", "List, show, add, bake, promote and roll back checkpoints."),
     "completion": ("shopbot.cli.completion:completion", "Print the script that completes commands in your shell."),
     "config": ("shopbot.cli.config:config", "Show and write the configuration."),
     "doctor": ("shopbot.cli.doctor:doctor", "Check everything the bot needs and name the remedies."),

@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from shopbot.cli.invocation import json_option, print_json, printable, say
+from shopbot.cli.eval import case_bar
+from shopbot.cli.invocation import Invocation, json_option, pass_invocation, print_json, printable, say
 
 if TYPE_CHECKING:
-    from shopbot.checkpoint import Checkpoint, CheckpointStore
+    from shopbot.checkpoint import CheckpointStore
 
 
 @click.group()
 def checkpoint() -> None:
-    """List, show, add, promote and roll back checkpoints."""
+    """List, show, add, bake, promote and roll back checkpoints."""
 
 
 @checkpoint.command("list")
@@ -73,19 +74,71 @@ def add(folder: Path, as_json: bool) -> None:
 
 
 @checkpoint.command()
+@click.argument("name", default="")
+@click.option("--quantization", default="q8_0", show_default=True, help="How finely the weights are kept: q8_0 or f16.")
+@json_option
+@pass_invocation
+def bake(invocation: Invocation, name: str, quantization: str, as_json: bool) -> None:
+    """Merge a checkpoint's LoRA adapter into its base, as a checkpoint that this box serves faster.
+
+    Without NAME the one in force. The golden cases are played on both; where they suffer, nothing is kept (exit code
+    3). The result is not in force until it is promoted.
+    """
+    from shopbot import baking
+    from shopbot.plugins import PluginManager
+    from shopbot.weights import parse_quantization
+
+    kind = parse_quantization(quantization)
+    plugins = PluginManager.installed(invocation.config.plugins)
+    with case_bar(2 * len(plugins.cases())) as (advance, _):
+        baked = baking.bake(name, config=invocation.config, plugins=plugins, quantization=kind, progress=advance)
+    if as_json:
+        print_json(baked.as_json())
+    else:
+        click.echo(printable(f"Baked: {baked.name}. {baked.gate.report}"))
+        click.echo(printable(f"Put it in force with 'shopbot checkpoint promote {baked.name}'."))
+
+
+@checkpoint.command()
 @click.argument("name")
 @click.option("--force", is_flag=True, help="Promote it although it did not pass its gate.")
+@click.option(
+    "--bake/--no-bake", "bakes", default=True, help="Then bake it, and serve the baked form.  [default: bake]"
+)
 @json_option
-def promote(name: str, force: bool, as_json: bool) -> None:
-    """Put a checkpoint in force; a running service takes it up by itself."""
-    _print_switched(_store().promote(name, force=force), as_json)
+@pass_invocation
+def promote(invocation: Invocation, name: str, force: bool, bakes: bool, as_json: bool) -> None:
+    """Put a checkpoint in force; a running service takes it up by itself.
+
+    It is in force at once. Then it is baked (see 'bake'), which takes minutes, and the baked form takes its place.
+    Where that is not possible, or stopped with Ctrl-C, the checkpoint stays in force as it is.
+    """
+    from shopbot.errors import ShopbotError
+
+    current = _store().promote(name, force=force).manifest
+    if bakes and current.lora is not None:
+        say(printable(f"In force: {current.name}. It is being baked; Ctrl-C leaves it as it is."))
+        try:
+            _serve_baked(invocation, current.name)
+        except ShopbotError as error:  # too little disk, or no base model here, or the golden cases suffer
+            say(printable(f"Not baked: {error}"))
+    _print_current(_store().current_name(), as_json)
 
 
 @checkpoint.command()
 @json_option
 def rollback(as_json: bool) -> None:
     """Put the parent of the checkpoint in force back."""
-    _print_switched(_store().rollback(), as_json)
+    _print_current(_store().rollback().manifest.name, as_json)
+
+
+def _serve_baked(invocation: Invocation, name: str) -> None:
+    from shopbot.baking import serve_baked
+    from shopbot.plugins import PluginManager
+
+    plugins = PluginManager.installed(invocation.config.plugins)
+    with case_bar(2 * len(plugins.cases())) as (advance, _):
+        serve_baked(name, config=invocation.config, plugins=plugins, progress=advance)
 
 
 def _store() -> CheckpointStore:
@@ -104,8 +157,8 @@ def _current_name(store: CheckpointStore) -> str | None:
         return None
 
 
-def _print_switched(switched: Checkpoint, as_json: bool) -> None:
+def _print_current(name: str, as_json: bool) -> None:
     if as_json:
-        print_json({"current": switched.manifest.name})
+        print_json({"current": name})
     else:
-        click.echo(printable(f"In force: {switched.manifest.name}"))
+        click.echo(printable(f"In force: {name}"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
@@ -33,9 +35,6 @@ def eval_(
     as_json: bool,
 ) -> None:
     """Play the plugins' golden cases on the checkpoint in force, each on a fresh demo store."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
     from shopbot import evals
     from shopbot.bot import open_backend
     from shopbot.cli.model import progress_bar
@@ -57,19 +56,16 @@ def eval_(
         raise ConfigError("No golden case fits.", remedy="'shopbot plugins list' shows the plugins.")
     ensure_model(config, say=say, progress_bar=progress_bar)
     manifest, backend = open_backend(config, plugins)
-    talk = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=talk) as progress:
-        task = progress.add_task("cases", total=len(cases))
+    with case_bar(len(cases)) as (advance, talk):
 
-        def advance(result: CaseResult) -> None:
-            progress.advance(task)
+        def watch(result: CaseResult) -> None:
+            advance(result)
             if show and not result.has_passed:
                 why = "\n".join(f"  ✗ {failure}" for failure in result.failures)
-                talk.print(f"── {result.plugin}: {result.case.name}\n{result.transcript}\n{why}", markup=False)
+                talk(f"── {result.plugin}: {result.case.name}\n{result.transcript}\n{why}")
 
         report = evals.run_cases(
-            cases, config=config, plugins=plugins, backend=backend, manifest=manifest, progress=advance
+            cases, config=config, plugins=plugins, backend=backend, manifest=manifest, progress=watch
         )
     backend.close()
     if as_json:
@@ -78,6 +74,19 @@ def eval_(
         click.echo(_text(report))
     if report.rate < at_least:
         raise GateError(f"{report.rate:.1%} of the cases passed; {at_least:.1%} are asked for.")
+
+
+@contextmanager
+def case_bar(total: int) -> Iterator[tuple[Callable[[CaseResult], None], Callable[[str], None]]]:
+    """A bar of golden cases on stderr: call the first with each result; the second prints a text above the bar."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task("cases", total=total)
+        yield lambda _result: progress.advance(task), lambda text: console.print(text, markup=False)
 
 
 def _text(report: Report) -> str:

@@ -119,7 +119,7 @@ def start_run(config: Config, wanted: RunSettings) -> Run:
     return create_run(
         replace(
             wanted,
-            parent=CheckpointStore(home()).current_name(),
+            parent=CheckpointStore(home()).trained_name(),
             transcripts=reads_transcripts,
             after=after,
             until=until,
