@@ -10,7 +10,19 @@ import shopbot
 ROOT = Path(shopbot.__file__).parent
 #: From the bottom up; a module may import from its own row and from rows above it in this list.
 ROWS = (
-    ("types", "errors", "textindex", "files", "memory", "logs", "phrases", "personal_words"),
+    (
+        "types",
+        "errors",
+        "events",
+        "keys",
+        "stages",
+        "textindex",
+        "files",
+        "memory",
+        "logs",
+        "phrases",
+        "personal_words",
+    ),
     (
         "store",
         "hookspecs",
@@ -39,7 +51,7 @@ ROWS = (
         "models",
     ),
     ("checkpoint", "binding", "merging", "understand", "transcript", "transcript_file", "serving", "weights"),
-    ("engine",),
+    ("engine", "calls"),
     ("bot", "async_bot", "evals"),
     ("baking",),
     ("doctor", "first_start", "server", "testing", "scaffold", "plugin_check"),

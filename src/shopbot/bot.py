@@ -14,7 +14,6 @@ import os
 import re
 import secrets
 import threading
-import unicodedata
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,11 +25,12 @@ from typing import Any
 
 from shopbot import phrases
 from shopbot.backends import BackendSettings, ModelBackend
+from shopbot.calls import Pending, Play, pending, play_answer, play_call, play_introduction, read_call
 from shopbot.checkpoint import CheckpointStore, Manifest
 from shopbot.config import Config, home, load
 from shopbot.confirmation import drops, is_plain_no, is_plain_yes
 from shopbot.engine import Engine, Outcome, Shop
-from shopbot.errors import BackendError, ConfigError, ConflictError, SessionError, TokenError
+from shopbot.errors import BackendError, CallError, ConfigError, ConflictError, SessionError, TokenError
 from shopbot.identity import is_only_identity, read_token
 from shopbot.merging import direct_answer
 from shopbot.plugins import PluginManager
@@ -38,6 +38,7 @@ from shopbot.references.products import products_named
 from shopbot.serving import Serving, Successor
 from shopbot.session import SessionState, SessionView, prompt_state
 from shopbot.store import Message, SessionMode, Store
+from shopbot.textindex import plain
 from shopbot.transcript import Recorder
 from shopbot.types import Act, Awaiting, Handoff, Reply, ToolCall
 from shopbot.understand import PROMPT_FORMAT, Calibration, Understanding
@@ -228,11 +229,52 @@ class Bot:
 
         Raises :class:`~shopbot.errors.SessionError` if there is no such session.
         """
+        return self._take(session_id, message, request_id)
+
+    def call(self, session_id: str, tool: str, arguments: Mapping[str, Any]) -> Reply:
+        """Play a tool call that another program makes, a foreign model for instance, instead of a message.
+
+        ``arguments`` as :func:`~shopbot.calls.call_schema` says, in the customer's words. The rules are those of a
+        message; a write is read back and becomes :meth:`pending`. :mod:`shopbot.calls` says what a call leaves behind.
+        Raises :class:`~shopbot.errors.CallError` for a call that fits no tool, and
+        :class:`~shopbot.errors.SessionError` if there is no such session.
+        """
+        known = self.tools.get(tool)
+        if known is None:
+            raise CallError("There is no such tool.", remedy=f"There are: {', '.join(self.tools) or 'none'}.")
+        act, written = read_call(known, arguments, max_chars=self.config.session.max_message_chars)
+        return self._take(session_id, written, play=play_call(act, known.effect))
+
+    def pending(self, session_id: str) -> Pending | None:
+        """The action that was read back and waits for the customer's yes, if one does."""
+        return pending(self._load(session_id)[0])
+
+    def confirm(self, session_id: str, pending_id: str) -> Reply:
+        """The customer's yes to exactly the action of that id. A second time gives the first reply again, and does
+        nothing. The caller vouches that it was the customer who said so.
+
+        Raises :class:`~shopbot.errors.SessionError` if that action does not wait in this session.
+        """
+        return self._take(session_id, "yes", f"confirm {pending_id[:80]!a}", play=play_answer(pending_id, "affirm"))
+
+    def decline(self, session_id: str, pending_id: str) -> Reply:
+        """The customer's no to the action of that id; nothing is changed. Raises as :meth:`confirm`."""
+        return self._take(session_id, "no", f"decline {pending_id[:80]!a}", play=play_answer(pending_id, "deny"))
+
+    def introduce(self, session_id: str, words: str) -> Reply:
+        """Say who the customer is, in words as a customer would: an e-mail address, or full name and postcode.
+
+        What is accepted, and how often, is as in a conversation.
+        """
+        return self._take(session_id, words, play=play_introduction)
+
+    def _take(self, session_id: str, message: str, request_id: str | None = None, *, play: Play | None = None) -> Reply:
+        """Take a turn: of a message that is to be understood or, with ``play``, of acts that are known."""
         with self._lock(session_id):
             for attempt in range(_RETRIES):
                 try:
                     with self._serving.turn() as mind:
-                        return self._turn(mind, session_id, message, request_id)
+                        return self._turn(mind, session_id, message, request_id, play)
                 except ConflictError:
                     # another process took a turn of this session in between; what it wrote is in the ledger
                     if attempt == _RETRIES - 1:
@@ -298,7 +340,7 @@ class Bot:
         )
         return _Mind(manifest, backend, understanding, engine)
 
-    def _turn(self, mind: _Mind, session_id: str, message: str, request_id: str | None) -> Reply:
+    def _turn(self, mind: _Mind, session_id: str, message: str, request_id: str | None, play: Play | None) -> Reply:
         started = perf_counter()
         state, version = self._load(session_id)
         if request_id and (said := self.store.messages(session_id, request_id=request_id)):
@@ -320,6 +362,8 @@ class Bot:
             out.say(refusal)
         elif state.mode == "human":
             out.handoff = _with_human_agent(state)
+        elif play is not None:
+            acts = play(mind.engine, state, text, out, save)
         else:
             mind.engine.take_identity(state, text, out)
             read_in = prompt_state(state)
@@ -341,11 +385,8 @@ class Bot:
     def _guard(self, message: str, state: SessionState) -> tuple[str, str | None]:
         """The message in plain letters (NFKC), without control characters, and what to answer at once if it is none."""
         limit = self.config.session.max_message_chars
-        plain = unicodedata.normalize("NFKC", message[: limit + 1])
-        text = "".join(
-            char for char in plain if char in "\n\t" or unicodedata.category(char) not in ("Cc", "Cs", "Co", "Cn")
-        ).strip()
-        if max(len(message), len(plain)) > limit:
+        text = plain(message[: limit + 1]).strip()
+        if max(len(message), len(text)) > limit:
             return text[:limit], phrases.TOO_LONG.format(limit=limit)
         if not any(char.isalnum() for char in text):
             return text, phrases.EMPTY

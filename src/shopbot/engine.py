@@ -81,17 +81,25 @@ class Engine:
     def __init__(self, shop: Shop) -> None:
         self.shop = shop
 
-    def take_identity(self, state: SessionState, message: str, out: Outcome) -> None:
+    def take_identity(self, state: SessionState, message: str, out: Outcome, *, is_introduction: bool = False) -> None:
         """Identify the customer from their own words, if they are not known yet; one customer per session."""
         evidence = identify(self.shop.store, message, {} if state.customer_id else state.facts, self.shop.accept)
         if state.customer_id is None:
             state.facts = evidence.facts
             if evidence.customer is not None:
                 state.customer_id, state.verified_by, state.facts = evidence.customer.id, evidence.verified_by, {}
-            elif state.awaiting and state.awaiting.kind == "identity":
+            elif is_introduction or (state.awaiting and state.awaiting.kind == "identity"):
                 state.identity_attempts += "email" in evidence.facts or "postcode" in evidence.facts
         elif evidence.customer is not None and evidence.customer.id != state.customer_id:
             out.say(phrases.ONE_CUSTOMER)
+
+    def introduce(self, state: SessionState, message: str, out: Outcome) -> None:
+        """Take a message that only says who the customer is, asked for or not. Attempts are counted like answers."""
+        if state.customer_id is None and self._is_tried_out(state, message, out):
+            return
+        self.take_identity(state, message, out, is_introduction=True)
+        if not out.texts:
+            out.say(phrases.IDENTIFIED if state.customer_id else phrases.NOT_IDENTIFIED)
 
     def recover(self, state: SessionState, out: Outcome) -> None:
         """After a crash during a write: tell the customer whether it went through, from the store's ledger."""
@@ -370,14 +378,20 @@ class Engine:
 
     def _ask_identity(self, state: SessionState, frame: Frame, message: str, out: Outcome) -> bool:
         """Ask who they are; say so when what they gave matches nobody. True: handed off, go on."""
-        if state.identity_attempts >= MAX_IDENTITY_ATTEMPTS:
-            state.frames.clear()
-            state.identity_attempts = 0
-            self.hand_off(state, "identity", message, out)
+        if self._is_tried_out(state, message, out):
             return True
         out.say(phrases.NOT_IDENTIFIED if state.identity_attempts else phrases.WHO_ARE_YOU)
         state.awaiting = Awaiting("identity", frame.tool)
         return False
+
+    def _is_tried_out(self, state: SessionState, message: str, out: Outcome) -> bool:
+        """Hand off whoever has tried too often to say who they are."""
+        if state.identity_attempts < MAX_IDENTITY_ATTEMPTS:
+            return False
+        state.frames.clear()
+        state.identity_attempts = 0
+        self.hand_off(state, "identity", message, out)
+        return True
 
     def _split(self, state: SessionState, frame: Frame, split: Split) -> None:
         """One frame for each order; each keeps the item words that its order can hold."""

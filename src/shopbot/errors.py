@@ -14,6 +14,7 @@ ShopbotError                    something the reader can act on; the message nam
 │   └── ConflictError           somebody else changed the record first
 ├── SessionError                no such session, or not this caller's
 ├── TokenError                  a customer token is malformed, expired or forged
+├── CallError                   a tool call of another program fits no tool
 └── GateError                   a checkpoint did not pass its gate                  (exit code 3)
 """
 
@@ -78,6 +79,10 @@ class SessionError(ShopbotError):
 
 class TokenError(ShopbotError):
     """A customer token is malformed, expired or forged."""
+
+
+class CallError(ShopbotError):
+    """A tool call that another program makes names no tool, or has arguments that the tool does not take."""
 
 
 class GateError(ShopbotError):

@@ -16,6 +16,7 @@ NOT_IDENTIFIED = (
     "I can't find a customer with that. Please check your e-mail address, or give me your first and last name "
     "together with your postcode."
 )
+IDENTIFIED = "Thank you, I have found your account."
 IDENTITY_DECLINED = "Without knowing who you are I can't look at orders. I can still answer questions about the shop."
 ONE_CUSTOMER = "In this conversation I can only help with the account we started with."
 CONFIRM = "Shall I go ahead? (yes/no)"

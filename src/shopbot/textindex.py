@@ -54,6 +54,14 @@ class TextIndex:
         return {column: weight / norm for column, weight in raw.items()}
 
 
+def plain(text: str) -> str:
+    """The text in plain letters (NFKC), without control characters but line breaks and tabs."""
+    letters = unicodedata.normalize("NFKC", text)
+    return "".join(
+        char for char in letters if char in "\n\t" or unicodedata.category(char) not in ("Cc", "Cs", "Co", "Cn")
+    )
+
+
 def fold(text: str) -> str:
     """Lower case, accents dropped, words joined by one space."""
     plain = unicodedata.normalize("NFKD", text.casefold())
