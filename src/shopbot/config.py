@@ -8,10 +8,11 @@ suggestion. ``SHOPBOT_HOME`` moves everything shopbot writes (models, checkpoint
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import platformdirs
 import pydantic
@@ -23,6 +24,18 @@ FILE_NAME = "shopbot.toml"
 _ENVIRONMENT_PREFIX = "SHOPBOT_"
 #: Variables with the prefix that are no configuration keys.
 _NOT_KEYS = frozenset({"SHOPBOT_CONFIG", "SHOPBOT_HOME", "SHOPBOT_OFFLINE", "SHOPBOT_TEST_MODEL"})
+
+
+_KeyHash = Annotated[str, pydantic.StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
+_Origin = Annotated[str, pydantic.StringConstraints(pattern=r"^https?://[A-Za-z0-9.\-\[\]:]+$")]
+
+
+def _network(text: str) -> str:
+    ipaddress.ip_network(text)  # raises ValueError
+    return text
+
+
+_Network = Annotated[str, pydantic.AfterValidator(_network)]
 
 
 class _Section(pydantic.BaseModel):
@@ -68,13 +81,32 @@ class SessionSection(_Section):
 
 
 class ServerSection(_Section):
-    """The HTTP service. ``allowed_hosts``: names it answers to beside localhost, a reverse proxy's for instance; when
-    bound to the network and empty, any."""
+    """The HTTP service.
+
+    ``messages_per_minute``: of one session. ``requests_per_minute``: of one address. ``allowed_hosts``: names it
+    answers to beside localhost, a reverse proxy's for instance; when bound to the network and empty, any.
+    ``trusted_proxies``: addresses and networks whose X-Forwarded-For and X-Forwarded-Proto are believed.
+    ``cors_origins``: other origins whose pages may use the API, as in ["https://shop.example"].
+    ``operator_keys``: the hashes of the operators' keys by name; 'shopbot operator-key new' prints one.
+    ``log_format``: lines or json.
+    """
 
     host: str = "127.0.0.1"
     port: int = pydantic.Field(default=8000, ge=0, le=65535)
     messages_per_minute: int = pydantic.Field(default=60, ge=1)
+    requests_per_minute: int = pydantic.Field(default=1200, ge=1)
     allowed_hosts: tuple[str, ...] = ()
+    trusted_proxies: tuple[_Network, ...] = ()
+    cors_origins: tuple[_Origin, ...] = ()
+    operator_keys: Mapping[str, _KeyHash] = {}
+    log_format: Literal["lines", "json"] = "lines"
+
+
+class TelemetrySection(_Section):
+    """Traces. ``otlp_endpoint``: where 'shopbot serve' sends one span for each stage of a turn (OTLP over HTTP), as in
+    "http://127.0.0.1:4318"; needs the extra 'otel'. Empty: none are made."""
+
+    otlp_endpoint: str = ""
 
 
 class TranscriptsSection(_Section):
@@ -102,6 +134,7 @@ class Config(_Section):
     identity: IdentitySection = IdentitySection()
     session: SessionSection = SessionSection()
     server: ServerSection = ServerSection()
+    telemetry: TelemetrySection = TelemetrySection()
     transcripts: TranscriptsSection = TranscriptsSection()
     plugins: Mapping[str, Mapping[str, Any]] = pydantic.Field(default_factory=dict)
 
