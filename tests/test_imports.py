@@ -54,7 +54,7 @@ ROWS = (
     ("engine", "calls"),
     ("bot", "async_bot", "evals"),
     ("baking",),
-    ("doctor", "first_start", "server", "testing", "scaffold", "plugin_check"),
+    ("doctor", "first_start", "mcp", "server", "testing", "scaffold", "plugin_check"),
     ("cli",),
 )
 LEVEL = {name: level for level, row in enumerate(ROWS) for name in row}

@@ -23,7 +23,9 @@ from shopbot.errors import ConfigError
 FILE_NAME = "shopbot.toml"
 _ENVIRONMENT_PREFIX = "SHOPBOT_"
 #: Variables with the prefix that are no configuration keys.
-_NOT_KEYS = frozenset({"SHOPBOT_CONFIG", "SHOPBOT_HOME", "SHOPBOT_OFFLINE", "SHOPBOT_TEST_MODEL"})
+_NOT_KEYS = frozenset(
+    {"SHOPBOT_CONFIG", "SHOPBOT_CUSTOMER_TOKEN", "SHOPBOT_HOME", "SHOPBOT_OFFLINE", "SHOPBOT_TEST_MODEL"}
+)
 
 
 _KeyHash = Annotated[str, pydantic.StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]

@@ -21,6 +21,10 @@ _COMMANDS = {
         "shopbot.cli.eval:eval_",
         "Play the plugins' golden cases on the checkpoint in force, each on a fresh demo store.",
     ),
+    "mcp": (
+        "shopbot.cli.mcp:mcp",
+        "Offer the shop's tools to another model: an MCP server on stdin and stdout, for one customer.",
+    ),
     "model": ("shopbot.cli.model:model", "List, pull, show and verify models."),
     "plugins": ("shopbot.cli.plugins:plugins", "List, write and check plugins."),
     "serve": ("shopbot.cli.serve:serve", "Serve the chat page and the HTTP API."),
