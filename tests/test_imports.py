@@ -51,7 +51,7 @@ ROWS = (
         "models",
     ),
     ("checkpoint", "binding", "merging", "understand", "transcript", "transcript_file", "serving", "weights"),
-    ("engine", "calls"),
+    ("engine", "calls", "reading", "turn"),
     ("bot", "async_bot", "evals"),
     ("baking",),
     ("doctor", "first_start", "mcp", "server", "testing", "scaffold", "plugin_check"),

@@ -9,59 +9,44 @@
 
 from __future__ import annotations
 
-import logging
 import os
-import re
 import secrets
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
-from time import monotonic, perf_counter
+from time import monotonic
 from types import TracebackType
 from typing import Any
 
-from shopbot import phrases
 from shopbot.backends import BackendSettings, ModelBackend
-from shopbot.calls import Pending, Play, pending, play_answer, play_call, play_introduction, read_call
+from shopbot.calls import Pending, pending, play_answer, play_call, play_introduction, read_call
 from shopbot.checkpoint import CheckpointStore, Manifest
 from shopbot.config import Config, home, load
-from shopbot.confirmation import drops, is_plain_no, is_plain_yes
-from shopbot.engine import Engine, Outcome, Shop
-from shopbot.errors import BackendError, CallError, ConfigError, ConflictError, SessionError, TokenError
-from shopbot.identity import is_only_identity, read_token
-from shopbot.merging import direct_answer
+from shopbot.engine import Engine, Shop
+from shopbot.errors import BackendError, CallError, ConfigError, ConflictError, TokenError
+from shopbot.events import OnActs, TurnEvent, stream
+from shopbot.identity import read_token
+from shopbot.keys import hash_key, is_key, new_key
 from shopbot.plugins import PluginManager
-from shopbot.references.products import products_named
 from shopbot.serving import Serving, Successor
-from shopbot.session import SessionState, SessionView, prompt_state
-from shopbot.store import Message, SessionMode, Store
-from shopbot.textindex import plain
+from shopbot.session import SessionState, SessionView
+from shopbot.session import load as load_state
+from shopbot.stages import Observer
+from shopbot.store import Feedback, Message, SessionMode, Store
 from shopbot.transcript import Recorder
-from shopbot.types import Act, Awaiting, Handoff, Reply, ToolCall
+from shopbot.turn import Mind, Request, TurnTaker
+from shopbot.types import Reply
 from shopbot.understand import PROMPT_FORMAT, Calibration, Understanding
 
-_log = logging.getLogger(__name__)
 _MAX_LOCKS = 10_000
 _RETRIES = 3
 _PURGE_EVERY_S = 3600.0
-_OWN_ORDER = re.compile(r"\bmy (?:\w+ ){0,2}orders?\b", re.IGNORECASE)
 
 
 #: A checkpoint's manifest, if it has one, and the backend that runs it.
 Opened = tuple[Manifest | None, ModelBackend]
-
-
-@dataclass(frozen=True, slots=True)
-class _Mind:
-    """A checkpoint at work: what it is, what runs it, and what its confidence means to the engine."""
-
-    manifest: Manifest | None
-    backend: ModelBackend
-    understanding: Understanding
-    engine: Engine
 
 
 class Bot:
@@ -89,6 +74,7 @@ class Bot:
         self.tools = plugins.tools()
         self._recorder = recorder
         self._today = today
+        self._taker = TurnTaker(config=config, store=store, plugins=plugins, recorder=recorder)
         self._serving = Serving(
             self._mind((manifest, backend)),
             close=lambda mind: mind.backend.close(),
@@ -155,7 +141,7 @@ class Bot:
         :class:`~shopbot.errors.SessionError` if there is no such session; :class:`~shopbot.errors.TokenError` if the
         token is no good or is somebody else's than the session's.
         """
-        customer_id = None
+        customer_id, key = None, None
         if customer_token:
             if "token" not in self.config.identity.accept:
                 raise TokenError("This shop takes no customer tokens.", remedy="Add 'token' to identity.accept.")
@@ -164,16 +150,21 @@ class Bot:
                 raise TokenError("The customer token names no customer of this shop.")
         if session_id is None:
             self._purge()
-            session_id = secrets.token_urlsafe(18)
-            started = SessionState(session_id, allows_refine=allows_refine)
+            session_id, key = secrets.token_urlsafe(18), new_key()
+            started = SessionState(session_id, allows_refine=allows_refine, key_hash=hash_key(key))
             self.store.save_session(session_id, started.as_json(), version=0)
         else:
-            self._load(session_id)
+            load_state(self.store, session_id)
             if not allows_refine:
                 self._keep_out_of_refine(session_id)
         if customer_id:
             self.identify(session_id, customer_id)
-        return Session(self, session_id)
+        return Session(self, session_id, key)
+
+    def opens(self, session_id: str, token: str) -> bool:
+        """Whether ``token`` is the key to that session, as :attr:`Session.token` gave it."""
+        saved = self.store.load_session(session_id)
+        return is_key(token, str(saved[0].get("key_hash", "")) if saved else "")
 
     def identify(self, session_id: str, customer_id: str) -> None:
         """Bind a session to a customer whom the caller has identified already; one customer per session.
@@ -181,7 +172,7 @@ class Bot:
         :class:`~shopbot.errors.TokenError` if the session is another customer's.
         """
         with self._lock(session_id):
-            state, version = self._load(session_id)
+            state, version = load_state(self.store, session_id)
             if state.customer_id not in (None, customer_id):
                 raise TokenError("This session belongs to another customer.", remedy="Start a new session.")
             if state.customer_id is None:
@@ -198,7 +189,7 @@ class Bot:
         """Set fields of a session beside its turns, in other processes too; None if they are so already."""
         with self._lock(session_id):
             for attempt in range(_RETRIES):
-                state, version = self._load(session_id)
+                state, version = load_state(self.store, session_id)
                 if all(getattr(state, name) == value for name, value in values.items()):
                     return None
                 for name, value in values.items():
@@ -224,12 +215,22 @@ class Bot:
         self.store.purge_sessions(idle_since=now - kept, mode="waiting")
         self.store.purge_sessions(idle_since=now - kept, mode="human")
 
-    def ask(self, session_id: str, message: str, *, request_id: str | None = None) -> Reply:
+    def ask(
+        self, session_id: str, message: str, *, request_id: str | None = None, on_acts: OnActs | None = None
+    ) -> Reply:
         """Answer one message. A repeated ``request_id`` gives the first answer again and does nothing.
 
+        ``on_acts`` is told what was understood as soon as it is; again if the turn has to be begun again.
         Raises :class:`~shopbot.errors.SessionError` if there is no such session.
         """
-        return self._take(session_id, message, request_id)
+        return self._take(Request(session_id, message, request_id, on_acts=on_acts))
+
+    def stream(self, session_id: str, message: str, *, request_id: str | None = None) -> Iterator[TurnEvent]:
+        """Answer one message, event by event (see :mod:`shopbot.events`). Who stops reading does not stop the turn.
+
+        Raises, where the events are read, what :meth:`ask` raises.
+        """
+        return stream(lambda on_acts: self.ask(session_id, message, request_id=request_id, on_acts=on_acts))
 
     def call(self, session_id: str, tool: str, arguments: Mapping[str, Any]) -> Reply:
         """Play a tool call that another program makes, a foreign model for instance, instead of a message.
@@ -243,11 +244,11 @@ class Bot:
         if known is None:
             raise CallError("There is no such tool.", remedy=f"There are: {', '.join(self.tools) or 'none'}.")
         act, written = read_call(known, arguments, max_chars=self.config.session.max_message_chars)
-        return self._take(session_id, written, play=play_call(act, known.effect))
+        return self._take(Request(session_id, written, play=play_call(act, known.effect)))
 
     def pending(self, session_id: str) -> Pending | None:
         """The action that was read back and waits for the customer's yes, if one does."""
-        return pending(self._load(session_id)[0])
+        return pending(load_state(self.store, session_id)[0])
 
     def confirm(self, session_id: str, pending_id: str) -> Reply:
         """The customer's yes to exactly the action of that id. A second time gives the first reply again, and does
@@ -255,26 +256,28 @@ class Bot:
 
         Raises :class:`~shopbot.errors.SessionError` if that action does not wait in this session.
         """
-        return self._take(session_id, "yes", f"confirm {pending_id[:80]!a}", play=play_answer(pending_id, "affirm"))
+        play = play_answer(pending_id, "affirm")
+        return self._take(Request(session_id, "yes", f"confirm {pending_id[:80]!a}", play))
 
     def decline(self, session_id: str, pending_id: str) -> Reply:
         """The customer's no to the action of that id; nothing is changed. Raises as :meth:`confirm`."""
-        return self._take(session_id, "no", f"decline {pending_id[:80]!a}", play=play_answer(pending_id, "deny"))
+        play = play_answer(pending_id, "deny")
+        return self._take(Request(session_id, "no", f"decline {pending_id[:80]!a}", play))
 
     def introduce(self, session_id: str, words: str) -> Reply:
         """Say who the customer is, in words as a customer would: an e-mail address, or full name and postcode.
 
         What is accepted, and how often, is as in a conversation.
         """
-        return self._take(session_id, words, play=play_introduction)
+        return self._take(Request(session_id, words, play=play_introduction))
 
-    def _take(self, session_id: str, message: str, request_id: str | None = None, *, play: Play | None = None) -> Reply:
-        """Take a turn: of a message that is to be understood or, with ``play``, of acts that are known."""
-        with self._lock(session_id):
+    def _take(self, request: Request) -> Reply:
+        """Take a turn, after those of the session that are under way."""
+        with self._lock(request.session_id):
             for attempt in range(_RETRIES):
                 try:
                     with self._serving.turn() as mind:
-                        return self._turn(mind, session_id, message, request_id, play)
+                        return self._taker.take(mind, request)
                 except ConflictError:
                     # another process took a turn of this session in between; what it wrote is in the ledger
                     if attempt == _RETRIES - 1:
@@ -283,15 +286,52 @@ class Bot:
 
     def view(self, session_id: str) -> SessionView:
         """A read-only look at a session."""
-        return SessionView.of(self._load(session_id)[0])
+        return SessionView.of(load_state(self.store, session_id)[0])
 
     def history(self, session_id: str, *, after: int = 0) -> Sequence[Message]:
         """What was said in a session, in order, from the message after number ``after`` on.
 
         Raises :class:`~shopbot.errors.SessionError` if there is no such session.
         """
-        self._load(session_id)
+        load_state(self.store, session_id)
         return self.store.messages(session_id, after=after)
+
+    def is_model_answering(self) -> bool:
+        """Whether the model answers: as it did when it was last asked or, if it failed then, as it does now."""
+        if self._taker.has_failed:
+            try:
+                with self._serving.turn() as mind:
+                    mind.backend.complete("a", max_tokens=1)
+                self._taker.has_failed = False
+            except BackendError:
+                return False
+        return True
+
+    def observe(self, observer: Observer) -> None:
+        """Have ``observer`` watch the stages of every turn from now on (see :mod:`shopbot.stages`)."""
+        self._taker.observers.append(observer)
+
+    def give_feedback(self, session_id: str, seq: int, feedback: Feedback) -> None:
+        """Keep what the customer thought of message ``seq`` of the bot or of a human agent; in the transcript, too.
+
+        Raises :class:`~shopbot.errors.SessionError` if there is no such session and
+        :class:`~shopbot.errors.NotFoundError` if there is no such message in it.
+        """
+        state, _ = load_state(self.store, session_id)
+        self.store.give_feedback(session_id, seq, feedback)
+        [message] = self.store.messages(session_id, after=seq - 1)[:1]
+        if self._recorder is not None and message.role == "bot":
+            self._recorder.record_feedback(state, message.payload.get("turn", 0), feedback, self.store)
+
+    def forget(self, session_id: str) -> None:
+        """Erase a session for good: its state, its messages, its transcript. What it did in the store stays.
+
+        Raises :class:`~shopbot.errors.ShopbotError` if the transcript cannot be erased now.
+        """
+        with self._lock(session_id):
+            if self._recorder is not None:
+                self._recorder.forget(session_id)
+            self.store.forget_session(session_id)
 
     def set_mode(self, session_id: str, mode: SessionMode) -> None:
         """Say who answers from now on. With ``"human"`` a turn under way ends unsaid; what it wrote stays written.
@@ -315,7 +355,7 @@ class Bot:
     ) -> None:
         self.close()
 
-    def _mind(self, opened: Opened) -> _Mind:
+    def _mind(self, opened: Opened) -> Mind:
         manifest, backend = opened
         threshold = self.config.understanding.threshold
         engine = Engine(
@@ -338,95 +378,7 @@ class Bot:
             calibration=calibration,
             bias=manifest.bias if manifest else None,
         )
-        return _Mind(manifest, backend, understanding, engine)
-
-    def _turn(self, mind: _Mind, session_id: str, message: str, request_id: str | None, play: Play | None) -> Reply:
-        started = perf_counter()
-        state, version = self._load(session_id)
-        if request_id and (said := self.store.messages(session_id, request_id=request_id)):
-            return _reply_again(state, said)
-        saved = [version]
-
-        def save(*messages: Message) -> None:
-            saved[0] = self.store.save_session(session_id, state.as_json(), version=saved[0], messages=messages)
-
-        text, refusal = self._guard(message, state)
-        out = Outcome()
-        acts: tuple[Act, ...] = ()
-        timings: dict[str, float] = {}
-        read_in = ""
-        mind.engine.recover(state, out)
-        self.plugins.before_turn(SessionView.of(state), text)
-        guarded = perf_counter()
-        if refusal is not None:
-            out.say(refusal)
-        elif state.mode == "human":
-            out.handoff = _with_human_agent(state)
-        elif play is not None:
-            acts = play(mind.engine, state, text, out, save)
-        else:
-            mind.engine.take_identity(state, text, out)
-            read_in = prompt_state(state)
-            acts, timings = self._understand(mind, state, text)
-            planned = perf_counter()
-            mind.engine.play(state, text, acts, out, save)
-            timings = {**timings, "plan": 1e3 * (perf_counter() - planned)}
-        state.turns += 1
-        state.gist = [*state.gist, text[:200]][-6:]
-        timings = {"guard": 1e3 * (guarded - started), **timings, "total": 1e3 * (perf_counter() - started)}
-        reply = Reply("\n\n".join(out.texts), acts, tuple(out.tool_calls), state.awaiting, out.handoff, timings)
-        save(*_messages(state, text, reply, request_id))
-        if self._recorder is not None:
-            name = mind.manifest.name if mind.manifest else None
-            self._recorder.record(state, text, reply, self.store, checkpoint=name, read_in=read_in)
-        self.plugins.after_turn(SessionView.of(state), reply)
-        return reply
-
-    def _guard(self, message: str, state: SessionState) -> tuple[str, str | None]:
-        """The message in plain letters (NFKC), without control characters, and what to answer at once if it is none."""
-        limit = self.config.session.max_message_chars
-        text = plain(message[: limit + 1]).strip()
-        if max(len(message), len(text)) > limit:
-            return text[:limit], phrases.TOO_LONG.format(limit=limit)
-        if not any(char.isalnum() for char in text):
-            return text, phrases.EMPTY
-        if state.turns >= self.config.session.max_turns and state.mode != "human":
-            return text, phrases.TOO_MANY_TURNS
-        return text, None
-
-    def _understand(self, mind: _Mind, state: SessionState, text: str) -> tuple[tuple[Act, ...], dict[str, float]]:
-        """Acts of the message: by code where a plain yes, no, pick or identity is all there is, else by the model."""
-        awaiting = state.awaiting
-        if direct_answer(state, text):
-            return (Act("inform"),), {}
-        if awaiting is not None and is_plain_yes(text):
-            return (Act("affirm"),), {}
-        if awaiting is not None and (is_plain_no(text) or drops(text)):
-            return (Act("deny"),), {}
-        if awaiting is not None and awaiting.kind == "identity" and state.customer_id:
-            customer = self.store.customer(state.customer_id)
-            if customer is not None and is_only_identity(text, customer):
-                return (Act("inform", {"name": text}),), {}
-        if _is_foreign_script(text):
-            return (Act("other_language"),), {}
-        try:
-            understood = mind.understanding(text, prompt_state(state))
-            if [act.name for act in understood.acts] == ["out_of_scope"] and self._is_about_the_shop(text):
-                understood = mind.understanding.within_scope(text, prompt_state(state), understood)
-        except BackendError:
-            _log.warning("the backend failed", exc_info=True)
-            return (), {}
-        return understood.acts, dict(understood.timings_ms)
-
-    def _is_about_the_shop(self, text: str) -> bool:
-        """Whether the message names a product of the catalogue or speaks of an order of the customer's own."""
-        return bool(_OWN_ORDER.search(text) or products_named(self.store.products(), text))
-
-    def _load(self, session_id: str) -> tuple[SessionState, int]:
-        saved = self.store.load_session(session_id) if session_id else None
-        if saved is None:
-            raise SessionError("There is no such session.", remedy="Start a new one.")
-        return SessionState.from_json(saved[0]), saved[1]
+        return Mind(manifest, backend, understanding, engine)
 
     def _lock(self, session_id: str) -> threading.RLock:
         with self._locks_guard:
@@ -443,13 +395,19 @@ class Bot:
 class Session:
     """A handle on one session of a bot."""
 
-    def __init__(self, bot: Bot, session_id: str) -> None:
+    def __init__(self, bot: Bot, session_id: str, token: str | None = None) -> None:
         self._bot = bot
         self.id = session_id
+        #: The key that opens the session from outside; known only where the session was started.
+        self.token = token
 
     def ask(self, message: str, *, request_id: str | None = None) -> Reply:
         """Answer one message; see :meth:`Bot.ask`."""
         return self._bot.ask(self.id, message, request_id=request_id)
+
+    def stream(self, message: str, *, request_id: str | None = None) -> Iterator[TurnEvent]:
+        """Answer one message, event by event; see :meth:`Bot.stream`."""
+        return self._bot.stream(self.id, message, request_id=request_id)
 
     def history(self, *, after: int = 0) -> Sequence[Message]:
         """What was said; see :meth:`Bot.history`."""
@@ -485,45 +443,3 @@ def open_backend(config: Config, plugins: PluginManager) -> tuple[Manifest | Non
         model, checkpoint.lora_path, threads=threads, slots=config.model.slots, context=config.model.context
     )
     return checkpoint.manifest, GgufBackend(settings)
-
-
-def reply_from_json(saved: Mapping[str, Any]) -> Reply:
-    """The reply whose :meth:`Reply.as_json` was saved."""
-    awaiting, handoff = saved["awaiting"], saved["handoff"]
-    return Reply(
-        saved["reply"],
-        tuple(Act(**act) for act in saved["acts"]),
-        tuple(ToolCall(**call) for call in saved["tool_calls"]),
-        Awaiting(**{**awaiting, "choices": tuple(awaiting["choices"])}) if awaiting else None,
-        Handoff(**handoff) if handoff else None,
-        saved["timings_ms"],
-    )
-
-
-def _messages(state: SessionState, text: str, reply: Reply, request_id: str | None) -> list[Message]:
-    """A turn as the session's messages; the bot says nothing while a human agent has the session."""
-    said = [Message("customer", text, {"turn": state.turns}, request_id)]
-    if reply.text:
-        payload = {"turn": state.turns, **reply.as_json()}
-        del payload["reply"]
-        said.append(Message("bot", reply.text, payload, request_id))
-    return said
-
-
-def _reply_again(state: SessionState, said: Sequence[Message]) -> Reply:
-    """The reply that a request got the first time, from the messages it came to."""
-    for message in said:
-        if message.role == "bot":
-            return reply_from_json({**message.payload, "reply": message.text})
-    return Reply("", handoff=_with_human_agent(state))
-
-
-def _with_human_agent(state: SessionState) -> Handoff:
-    return Handoff("with a human agent", state.ticket_id or "", "")
-
-
-def _is_foreign_script(text: str) -> bool:
-    """Whether most letters are not Latin ones: no English for certain, so no model is needed."""
-    letters = [char for char in text if char.isalpha()]
-    foreign = sum(1 for char in letters if ord(char) > 0x24F and not 0x1D400 <= ord(char) <= 0x1D7FF)
-    return len(letters) >= 2 and foreign > len(letters) / 2

@@ -22,6 +22,7 @@ from shopbot.merging import Merged, merge
 from shopbot.references.items import item_matches
 from shopbot.references.orders import own_orders
 from shopbot.session import GUESS_SLOT, Frame, SessionState
+from shopbot.stages import Stages
 from shopbot.store import Customer, Store, Unit
 from shopbot.tools import Context, Tool
 from shopbot.types import Act, Answer, Awaiting, Handoff, Refusal, ToolCall
@@ -41,6 +42,7 @@ class Outcome:
     texts: list[str] = field(default_factory=list)
     tool_calls: list[ToolCall] = field(default_factory=list)
     handoff: Handoff | None = None
+    stages: Stages = field(default_factory=Stages)
 
     def say(self, text: str | None) -> None:
         if text and text not in self.texts:
@@ -279,7 +281,8 @@ class Engine:
 
     def _read(self, state: SessionState, frame: Frame, tool: Tool, context: Context, out: Outcome) -> None:
         try:
-            answer = tool.function(context, **values(frame, tool, context))
+            with out.stages("act"):
+                answer = tool.function(context, **values(frame, tool, context))
         except Exception as error:
             _log.warning("tool failed: %s", tool.name, exc_info=True)
             out.tool_calls.append(
@@ -316,14 +319,15 @@ class Engine:
             return {"text": answer.text, "content": dict(answer.content), "shown": list(answer.shown)}
 
         try:
-            written = self.shop.store.execute(
-                frame.call_id,
-                session_id=state.id,
-                customer_id=customer.id,
-                tool=tool.name,
-                arguments=dict(frame.bound),
-                action=action,
-            )
+            with out.stages("act"):
+                written = self.shop.store.execute(
+                    frame.call_id,
+                    session_id=state.id,
+                    customer_id=customer.id,
+                    tool=tool.name,
+                    arguments=dict(frame.bound),
+                    action=action,
+                )
         except PolicyChangedError as error:
             self._refuse(state, frame, error.refusal, out)
         except ReadBackChangedError:

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from shopbot.store import SessionMode
+from shopbot.errors import SessionError
+from shopbot.store import SessionMode, Store
 from shopbot.types import Awaiting
 
 Stage = Literal["guessed", "open", "confirming", "writing"]
@@ -62,7 +63,7 @@ class Frame:
 
 @dataclass(slots=True)
 class SessionState:
-    """Everything a session keeps between turns."""
+    """Everything a session keeps between turns. ``key_hash``: what is kept of the key that opens it from outside."""
 
     id: str
     customer_id: str | None = None
@@ -82,6 +83,7 @@ class SessionState:
     gist: list[str] = field(default_factory=list)
     allows_refine: bool = True
     mode: SessionMode = "bot"
+    key_hash: str = ""
 
     @property
     def frame(self) -> Frame | None:
@@ -129,6 +131,14 @@ class SessionView:
             state.allows_refine,
             state.mode,
         )
+
+
+def load(store: Store, session_id: str) -> tuple[SessionState, int]:
+    """A session's state and the version to save over. :class:`~shopbot.errors.SessionError` if there is none."""
+    saved = store.load_session(session_id) if session_id else None
+    if saved is None:
+        raise SessionError("There is no such session.", remedy="Start a new one.")
+    return SessionState.from_json(saved[0]), saved[1]
 
 
 def prompt_state(state: SessionState) -> str:

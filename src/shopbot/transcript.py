@@ -22,11 +22,12 @@ from typing import TYPE_CHECKING, Any
 from shopbot import transcript_file
 from shopbot.errors import ShopbotError
 from shopbot.redact import Redactor
+from shopbot.types import Reply
 
 if TYPE_CHECKING:
     from shopbot.session import SessionState
-    from shopbot.store import Store
-    from shopbot.types import Act, Reply
+    from shopbot.store import Feedback, Store
+    from shopbot.types import Act
 
 _log = logging.getLogger(__name__)
 _RETRY_AFTER_S = 10.0
@@ -87,6 +88,36 @@ class Recorder:
             else:
                 with suppress(OSError):
                     _trouble_file(self.path).unlink(missing_ok=True)
+
+    def record_feedback(self, state: SessionState, turn: int, feedback: Feedback, store: Store) -> None:
+        """Append what the customer thought of a turn's reply, its text redacted. What goes wrong is logged."""
+        with self._lock:
+            if self._is_closed or monotonic() < self._retry_at:
+                return
+            try:
+                db = self._open()
+                session = transcript_file.pseudonym(self._key, state.id)
+                with transcript_file.transaction(db):
+                    redactor = self._redactor(db, session, state, Reply(""), store)
+                    text = redactor.text(feedback.text)
+                    row = (session, turn, transcript_file.stamp(self._now()), feedback.rating, text)
+                    db.execute("INSERT INTO feedback (session, turn, at, rating, text) VALUES (?, ?, ?, ?, ?)", row)
+            except Exception as error:
+                self._lose(error)
+
+    def forget(self, session_id: str) -> None:
+        """Erase a session's turns. :class:`~shopbot.errors.ShopbotError` if that is not possible now."""
+        with self._lock:
+            try:
+                db = self._open()
+                session = transcript_file.pseudonym(self._key, session_id)
+                self._redactors.pop(session, None)
+                transcript_file.purge(db, "session = ?", session)
+            except (sqlite3.Error, OSError) as error:
+                self._drop()
+                raise ShopbotError(
+                    f"The transcript cannot be erased: {_plain(error)}.", remedy="Try again in a moment."
+                ) from None
 
     def close(self) -> None:
         """Close the file. Turns that come later are not recorded."""
@@ -245,8 +276,8 @@ class Transcripts:
 
         Keys: ``id``, ``session_id``, ``turn``, ``at`` (UTC), ``checkpoint``, ``allows_refine``, ``outcome``,
         ``state`` (the dialogue state that the message was read in; empty: it was answered unread), ``message``,
-        ``reply``, ``acts``, ``tool_calls``, ``awaiting``, ``handoff``, ``timings_ms``; the last six in the shape of
-        :meth:`shopbot.types.Reply.as_json`.
+        ``reply``, ``acts``, ``tool_calls``, ``awaiting``, ``handoff``, ``timings_ms``, in the shape of
+        :meth:`shopbot.types.Reply.as_json`, and ``feedback`` (``rating`` up or down, ``text``), None where none came.
         """
         for row in self._rows(f"{_SELECT} WHERE at >= ? ORDER BY id", transcript_file.stamp(since) if since else ""):
             yield _turn(row)
@@ -341,13 +372,18 @@ def _asks_identity(reply: Reply) -> bool:
     return reply.awaiting is not None and reply.awaiting.kind == "identity"
 
 
-_SELECT = "SELECT id, session, turn, at, checkpoint, allows_refine, outcome, record FROM turns"
+_FEEDBACK = (
+    "SELECT json_object('rating', rating, 'text', text) FROM feedback"
+    " WHERE feedback.session = turns.session AND feedback.turn = turns.turn ORDER BY id DESC LIMIT 1"
+)
+_SELECT = f"SELECT id, session, turn, at, checkpoint, allows_refine, outcome, record, ({_FEEDBACK}) FROM turns"  # noqa: S608
 
 
 def _turn(row: tuple[Any, ...]) -> dict[str, Any]:
-    number, session, turn, at, checkpoint, allows_refine, result, record = row
+    number, session, turn, at, checkpoint, allows_refine, result, record, feedback = row
     head = {"id": number, "session_id": session, "turn": turn, "at": at, "checkpoint": checkpoint}
-    return {**head, "allows_refine": bool(allows_refine), "outcome": result, **json.loads(record)}
+    told = {"allows_refine": bool(allows_refine), "outcome": result, **json.loads(record)}
+    return {**head, **told, "feedback": json.loads(feedback) if feedback else None}
 
 
 def _trouble_file(path: Path) -> Path:

@@ -39,6 +39,22 @@ _MIGRATIONS = (
         WHEN NOT EXISTS (SELECT 1 FROM meta WHERE name = 'purging')
         BEGIN SELECT RAISE(ABORT, 'transcripts are append-only; use shopbot transcripts purge'); END;
     """,
+    """
+    CREATE TABLE feedback (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        session TEXT NOT NULL,
+        turn INTEGER NOT NULL,
+        at TEXT NOT NULL,
+        rating TEXT NOT NULL,
+        text TEXT NOT NULL
+    );
+    CREATE INDEX feedback_turn ON feedback (session, turn, id);
+    CREATE TRIGGER feedback_no_update BEFORE UPDATE ON feedback
+        BEGIN SELECT RAISE(ABORT, 'transcripts are append-only'); END;
+    CREATE TRIGGER feedback_no_delete BEFORE DELETE ON feedback
+        WHEN NOT EXISTS (SELECT 1 FROM meta WHERE name = 'purging')
+        BEGIN SELECT RAISE(ABORT, 'transcripts are append-only; use shopbot transcripts purge'); END;
+    """,
 )
 SCHEMA_VERSION = len(_MIGRATIONS)
 _BUSY_S = 0.25
@@ -122,10 +138,16 @@ def transaction(db: sqlite3.Connection) -> Iterator[None]:
 
 
 def purge(db: sqlite3.Connection, where: str, *arguments: Any) -> int:
-    """Delete turns, and the hashes of sessions that have none left; overwrite what they held, also in the journal."""
+    """Delete turns with their feedback, and the hashes of sessions that have none left; overwrite what they held, also
+    in the journal."""
     with transaction(db):
         db.execute("INSERT INTO meta (name, value) VALUES ('purging', x'')")
         gone = db.execute(f"DELETE FROM turns WHERE {where}", arguments).rowcount  # noqa: S608 (our own clauses)
+        if gone:
+            db.execute(
+                "DELETE FROM feedback WHERE NOT EXISTS (SELECT 1 FROM turns"
+                " WHERE turns.session = feedback.session AND turns.turn = feedback.turn)"
+            )
         db.execute("DELETE FROM meta WHERE name = 'purging'")
         if gone:
             db.execute("DELETE FROM placeholders WHERE session NOT IN (SELECT session FROM turns)")

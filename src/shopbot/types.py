@@ -104,6 +104,18 @@ class Handoff:
 
 
 @dataclass(frozen=True, slots=True)
+class Tokens:
+    """What a turn cost the model: tokens of the prompt that were read, those found in its cache, those written."""
+
+    read: int = 0
+    cached: int = 0
+    written: int = 0
+
+    def __add__(self, other: Tokens) -> Tokens:
+        return Tokens(self.read + other.read, self.cached + other.cached, self.written + other.written)
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """The bot's answer to one message. ``as_json`` is public API."""
 
@@ -113,6 +125,7 @@ class Reply:
     awaiting: Awaiting | None = None
     handoff: Handoff | None = None
     timings_ms: Mapping[str, float] = field(default_factory=dict)
+    tokens: Tokens = field(default_factory=Tokens)
 
     def as_json(self) -> dict[str, Any]:
         """The reply in the shape that HTTP and ``--json`` give."""
@@ -126,4 +139,5 @@ class Reply:
             "awaiting": asdict(self.awaiting) if self.awaiting else None,
             "handoff": asdict(self.handoff) if self.handoff else None,
             "timings_ms": {stage: round(ms, 2) for stage, ms in self.timings_ms.items()},
+            "tokens": asdict(self.tokens),
         }

@@ -22,7 +22,7 @@ from shopbot.backends import Completion, ModelBackend
 from shopbot.session import open_tool
 from shopbot.textindex import TextIndex, fold
 from shopbot.tools import Tool
-from shopbot.types import Act
+from shopbot.types import Act, Tokens
 
 PROMPT_FORMAT = 1
 #: Never changes, so the engine reads it once.
@@ -82,6 +82,7 @@ class Understood:
     completion: Completion
     dropped: tuple[str, ...]
     timings_ms: Mapping[str, float]
+    tokens: Tokens
 
 
 def render_prompt(state: str, message: str, demonstrations: Sequence[tuple[str, str]] = ()) -> str:
@@ -196,10 +197,11 @@ class Understanding:
         found = [self._understand(part, state if place == 0 else "-") for place, part in enumerate(parts)]
         acts = tuple(replace(act, said=part) for part, one in zip(parts, found, strict=True) for act in one.acts)
         timings = {stage: sum(one.timings_ms[stage] for one in found) for stage in found[0].timings_ms}
-        return Understood(acts, found[-1].completion, tuple(name for one in found for name in one.dropped), timings)
+        dropped = tuple(name for one in found for name in one.dropped)
+        return Understood(acts, found[-1].completion, dropped, timings, sum((one.tokens for one in found), Tokens()))
 
     def _understand(self, message: str, state: str) -> Understood:
-        novelty = self._novelty(message)
+        novelty, tokens = self._novelty(message), Tokens()
         if novelty is None:
             return self._read(message, state, self.tools)
         if novelty.veto <= 1:
@@ -207,17 +209,19 @@ class Understanding:
             act = trained.acts[0] if trained.acts else None
             if act is not None and act.name in self.tools and act.confidence >= novelty.veto:
                 return trained
+            tokens = trained.tokens
         found = self._read(message, state, novelty.tools, novelty.demonstrations)
-        return replace(found, acts=(self._prefer(novelty.tools, found.acts, message),))
+        acts = (self._prefer(novelty.tools, found.acts, message),)
+        return replace(found, acts=acts, tokens=tokens + found.tokens)
 
     def within_scope(self, message: str, state: str, first: Understood) -> Understood:
         """Understand a message of which code knows that it is about the shop: the likeliest acts that are so, too.
 
-        ``first``: how it was understood before; its time counts with this one's.
+        ``first``: how it was understood before; its time and its tokens count with this one's.
         """
         again = self._read(message, state, self.tools, bias={**self._bias, "out": NEVER})
         spent = {stage: ms + first.timings_ms[stage] for stage, ms in again.timings_ms.items()}
-        return replace(again, timings_ms=spent)
+        return replace(again, timings_ms=spent, tokens=first.tokens + again.tokens)
 
     def _read(
         self,
@@ -239,7 +243,9 @@ class Understanding:
         acts, dropped = self._decode(completion, message)
         timings = {"prompt": 1e3 * (prepared - started), "model": 1e3 * (decoded - prepared)}
         timings["decode"] = 1e3 * (perf_counter() - decoded)
-        return Understood(tuple(acts), completion, tuple(dropped), timings)
+        read = completion.prompt_tokens - completion.cached_tokens
+        tokens = Tokens(read, completion.cached_tokens, len(completion.tokens))
+        return Understood(tuple(acts), completion, tuple(dropped), timings, tokens)
 
     def _allowed(self, names: tuple[str, ...], state: str) -> str:
         """The grammar of these tools in this dialogue state; the latest are kept."""

@@ -34,15 +34,18 @@ def test_it_serves_until_it_is_told_to_stop(program: Any, number: signal.Signals
     with running(program) as (process, address), httpx.Client(timeout=30, trust_env=False) as client:
         client.base_url = httpx.URL(address)
         assert client.get("/healthz").json()["status"] == "ok"
-        session = client.post("/v1/sessions").json()["session_id"]
-        answer = client.post(f"/v1/sessions/{session}/messages", json={"text": "when do you open?"}).json()
+        started = client.post("/v1/sessions").json()
+        session, token = started["session_id"], started["session_token"]
+        headers = {"Authorization": f"Bearer {token}"}
+        path = f"/v1/sessions/{session}/messages"
+        answer = client.post(path, json={"text": "when do you open?"}, headers=headers).json()
         assert answer["reply"].startswith("From 9 to 18.")
         assert client.get("/", headers={"Host": "evil.example"}).status_code == 400, "bound to loopback"
         process.send_signal(number)
         log = process.communicate(timeout=60)[1]
     assert process.returncode == code, log
     assert "Traceback" not in log
-    assert session not in log, "the log does not hold the key to a session"
+    assert session not in log and token not in log, "the log does not hold the key to a session"
     assert "POST /v1/sessions/{session_id}/messages 200" in log
 
 

@@ -98,7 +98,7 @@ page = openPage();
 assert.deepEqual(page.choices().map((button) => button.textContent), ["Yes", "No"]);
 
 // a session that is gone: said so, no retry; a new conversation starts afresh
-storage.set("shopbot", JSON.stringify({ session: "gone", history: [{ who: "bot", text: "Hi" }], awaiting: null, pending: null }));
+storage.set("shopbot", JSON.stringify({ session: { id: "gone", token: "t" }, history: [{ who: "bot", text: "Hi" }], awaiting: null, pending: null }));
 page = openPage();
 page.type("hello");
 await page.settled();

@@ -22,6 +22,7 @@ from shopbot.server.guard import LOOPBACK_NAMES
 from shopbot.server.run import Server, bind, url_of
 from shopbot.stores.sql import open_store
 from shopbot.tools import Context, Slot, Tool, tool
+from shopbot.transcript import Recorder
 from shopbot.types import Answer
 
 SCRIPT = {
@@ -72,14 +73,14 @@ def door() -> Iterator[Door]:
 def make_bot(tmp_path: Path, door: Door) -> Iterator[Callable[..., Bot]]:
     with ExitStack() as opened:
 
-        def make(**sections: Any) -> Bot:
+        def make(recorder: Recorder | None = None, **sections: Any) -> Bot:
             config: Config = check({"identity": {"token_secret": SECRET}, **sections})
             plugins = PluginManager(is_strict=True)
             hook = hookimpl(lambda config: door.tools(), specname="shopbot_register_tools")
             plugins.register(SimpleNamespace(shopbot_register_tools=hook), "tiny")
             store = open_store(f"sqlite:///{tmp_path / 'store.db'}")
             return opened.enter_context(
-                Bot(config=config, store=store, plugins=plugins, backend=ScriptedBackend(SCRIPT))
+                Bot(config=config, store=store, plugins=plugins, backend=ScriptedBackend(SCRIPT), recorder=recorder)
             )
 
         yield make
@@ -104,18 +105,31 @@ def serving(bot: Bot, **options: Any) -> Iterator[str]:
 
 
 class Visitor:
-    """What the chat page does: start sessions and say things."""
+    """What the chat page does: start sessions and say things. It keeps the sessions' tokens, and no cookies."""
 
     def __init__(self, url: str) -> None:
         self.http = httpx.Client(base_url=url, timeout=20, trust_env=False)
+        self.tokens: dict[str, str] = {}
 
     def session(self, **body: Any) -> str:
         answer = self.http.post("/v1/sessions", json=body)
         assert answer.status_code == 200, answer.text
-        return str(answer.json()["session_id"])
+        self.http.cookies.clear()
+        started = answer.json()
+        self.tokens[started["session_id"]] = started["session_token"]
+        return str(started["session_id"])
+
+    def key(self, session_id: str) -> dict[str, str]:
+        """The header that opens the session; some header for one that is not ours."""
+        return {"Authorization": f"Bearer {self.tokens.get(session_id, 'a-token-of-no-session')}"}
+
+    def ask(self, method: str, session_id: str, path: str = "", **options: Any) -> httpx.Response:
+        """A request for something of a session, with its key."""
+        headers = {**self.key(session_id), **options.pop("headers", {})}
+        return self.http.request(method, f"/v1/sessions/{session_id}{path}", headers=headers, **options)
 
     def say(self, session_id: str, text: str, **more: Any) -> httpx.Response:
-        return self.http.post(f"/v1/sessions/{session_id}/messages", json={"text": text, **more})
+        return self.ask("POST", session_id, "/messages", json={"text": text, **more})
 
 
 @pytest.fixture(name="serving")

@@ -13,7 +13,7 @@ import pytest
 import shopbot
 from shopbot.identity import sign_token
 
-REPLY_KEYS = ["reply", "acts", "tool_calls", "awaiting", "handoff", "timings_ms"]
+REPLY_KEYS = ["reply", "acts", "tool_calls", "awaiting", "handoff", "timings_ms", "tokens", "seq"]
 
 
 def test_a_conversation(visitor: Any) -> None:
@@ -60,8 +60,8 @@ def test_a_repeated_request_gets_the_first_reply_again(visitor: Any, by_header: 
 
     def ask() -> dict[str, Any]:
         if by_header:
-            path = f"/v1/sessions/{session}/messages"
-            answer = visitor.http.post(path, json={"text": "wrap it"}, headers={"Idempotency-Key": "one"})
+            headers = {"Idempotency-Key": "one"}
+            answer = visitor.ask("POST", session, "/messages", json={"text": "wrap it"}, headers=headers)
         else:
             answer = visitor.say(session, "wrap it", request_id="one")
         assert answer.status_code == 200, answer.text
@@ -71,8 +71,8 @@ def test_a_repeated_request_gets_the_first_reply_again(visitor: Any, by_header: 
 
 
 def test_two_different_request_ids_are_refused(visitor: Any) -> None:
-    path = f"/v1/sessions/{visitor.session()}/messages"
-    answer = visitor.http.post(path, json={"text": "hi", "request_id": "a"}, headers={"Idempotency-Key": "b"})
+    body, headers = {"text": "hi", "request_id": "a"}, {"Idempotency-Key": "b"}
+    answer = visitor.ask("POST", visitor.session(), "/messages", json=body, headers=headers)
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "bad_request")
 
 
@@ -107,9 +107,9 @@ BAD_BODIES = [
 
 
 def test_bad_bodies(visitor: Any) -> None:
-    path = f"/v1/sessions/{visitor.session()}/messages"
+    session, headers = visitor.session(), {"Content-Type": "application/json"}
     for body, status in BAD_BODIES:
-        answer = visitor.http.post(path, content=body, headers={"Content-Type": "application/json"})
+        answer = visitor.ask("POST", session, "/messages", content=body, headers=headers)
         assert answer.status_code == status, (body[:40], answer.text)
         error = answer.json()["error"]
         assert set(error) == {"code", "message"}
@@ -118,10 +118,10 @@ def test_bad_bodies(visitor: Any) -> None:
 
 
 def test_any_text_gets_a_polite_answer(visitor: Any) -> None:
-    path = f"/v1/sessions/{visitor.session()}/messages"
+    session, headers = visitor.session(), {"Content-Type": "application/json"}
     for text in ("", " ", "\x00", "\ud83d a", "x" * 5000, "مرحبا", "\u202e olleh", "🙂" * 400):
         body = json.dumps({"text": text}).encode("ascii")  # unpaired surrogates as escapes
-        answer = visitor.http.post(path, content=body, headers={"Content-Type": "application/json"})
+        answer = visitor.ask("POST", session, "/messages", content=body, headers=headers)
         assert answer.status_code == 200, (ascii(text[:20]), answer.text)
         assert answer.json()["reply"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import signal
@@ -16,7 +17,10 @@ from shopbot.errors import ConfigError, ShopbotError
 
 #: How long turns in flight may take to finish after SIGTERM or Ctrl-C.
 GRACE_S = 30
+#: … and the responses that are being sent then.
+_LAST_GRACE_S = 5
 _MAX_HEAD_BYTES = 32 * 1024
+_FORCE_POLL_S = 0.1
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -60,16 +64,26 @@ class Server(uvicorn.Server):
                 access_log=False,
                 server_header=False,
                 proxy_headers=False,
-                timeout_graceful_shutdown=GRACE_S,
+                timeout_graceful_shutdown=_LAST_GRACE_S,
                 h11_max_incomplete_event_size=_MAX_HEAD_BYTES,
             )
         )
+        self._app = app
         self._on_ready = on_ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
             self._on_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """While turns in flight finish, whoever comes is still answered: told to come back."""
+        service = self._app.state.service
+        draining = asyncio.ensure_future(service.drain(GRACE_S))
+        while not draining.done() and not self.force_exit:
+            await asyncio.wait([draining], timeout=_FORCE_POLL_S)
+        draining.cancel()
+        await super().shutdown(sockets)
 
     def run_until_signal(self, bound: socket.socket) -> None:
         """Serve until SIGTERM or Ctrl-C; turns in flight finish first. Ctrl-C ends in :class:`KeyboardInterrupt`."""

@@ -10,7 +10,7 @@ const element = (id) => document.getElementById(id);
 const [chat, log, form, text, sendButton] = ["chat", "log", "form", "text", "send"].map(element);
 const [typing, notice, noticeText, retry, choices] = ["typing", "notice", "notice-text", "retry", "choices"].map(element);
 
-// session: its id; history: [{who, text}]; awaiting: what the bot asked for; pending: the message not answered yet
+// session: its id and its token; history: [{who, text}]; awaiting: what the bot asked for; pending: the message not answered yet
 let state = { session: null, history: [], awaiting: null, pending: null };
 let isSending = false;
 let age = 0; // counts conversations, so that an answer to an old one is not shown in a new one
@@ -97,12 +97,12 @@ function setSending(is) {
   for (const button of choices.children) button.disabled = is;
 }
 
-async function post(path, body) {
+async function post(path, body, token) {
   let response;
   try {
     response = await fetch(path, {
       method: "POST",
-      headers: { "Content-Type": "application/json" },
+      headers: { "Content-Type": "application/json", ...(token && { Authorization: `Bearer ${token}` }) },
       body: JSON.stringify(body),
       signal: AbortSignal.timeout ? AbortSignal.timeout(REQUEST_TIMEOUT_MS) : undefined,
     });
@@ -116,7 +116,7 @@ async function post(path, body) {
     throw new Problem(CONNECTION_LOST);
   }
   if (response.ok) return content;
-  const message = response.status === 404 ? ENDED : String(content?.error?.message ?? CONNECTION_LOST);
+  const message = [401, 404].includes(response.status) ? ENDED : String(content?.error?.message ?? CONNECTION_LOST);
   throw new Problem(message, { status: response.status, retryAfterS: Number(response.headers.get("Retry-After")) || 0 });
 }
 
@@ -127,12 +127,13 @@ async function deliver() {
   setSending(true);
   try {
     if (!state.session) {
-      const { session_id: session } = await post("v1/sessions", {});
+      const { session_id: id, session_token: token } = await post("v1/sessions", {});
       if (mine !== age) return;
-      state.session = session;
+      state.session = { id, token };
       save();
     }
-    const reply = await post(`v1/sessions/${encodeURIComponent(state.session)}/messages`, state.pending);
+    const { id, token } = state.session;
+    const reply = await post(`v1/sessions/${encodeURIComponent(id)}/messages`, state.pending, token);
     if (mine !== age) return;
     state.pending = null;
     state.awaiting = reply.awaiting;
