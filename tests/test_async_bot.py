@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import shopbot_orders
 
-from shopbot import AsyncBot, Bot, Context, ShopbotError, tool
+from shopbot import ActEvent, AsyncBot, Bot, Context, DeltaEvent, ReplyEvent, ShopbotError, tool
 from shopbot.errors import ModelNotFoundError, SessionError, TokenError
 from shopbot.store import CANCELLED, Store
 from shopbot.testing import find_customer
@@ -158,6 +158,50 @@ def test_a_cancelled_write_is_done_once(bot: Bot, monkeypatch: pytest.MonkeyPatc
 
     assert f"Order {ORDER} is cancelled" in asyncio.run(talk())
     assert ledger_of(bot.store) == ["cancel_order"]
+
+
+def test_a_turn_comes_event_by_event(bot: Bot, door: Door) -> None:
+    async def talk() -> list[object]:
+        async with AsyncBot(bot) as shop:
+            session = await shop.session()
+            events = session.stream("wait", request_id="once")
+            first = await anext(events)
+            assert isinstance(first, ActEvent) and not door.is_open.is_set(), "told before the tool has run"
+            door.is_open.set()
+            rest = [event async for event in events]
+            again = [event async for event in session.stream("wait", request_id="once")]
+            assert [type(event) for event in again] == [type(event) for event in rest]
+            assert isinstance(again[-1], ReplyEvent) and again[-1].reply.text == "Here you are."
+            return rest
+
+    *pieces, last = asyncio.run(talk())
+    assert isinstance(last, ReplyEvent) and last.reply.text == "Here you are."
+    assert "".join(piece.text for piece in pieces if isinstance(piece, DeltaEvent)) == last.reply.text
+
+
+def test_a_turn_that_is_no_longer_read_is_finished_and_its_reply_is_kept(bot: Bot, door: Door) -> None:
+    async def talk() -> str:
+        async with AsyncBot(bot) as shop:
+            session = await shop.session()
+            events = session.stream("wait", request_id="once")
+            async for _ in events:
+                break
+            await events.aclose()
+            door.is_open.set()
+            return (await session.ask("wait", request_id="once")).text
+
+    assert asyncio.run(talk()) == "Here you are."
+    assert len(door.seen) == 1, "the tool ran once"
+
+
+def test_the_errors_of_a_stream_come_where_it_is_read(bot: Bot) -> None:
+    async def talk() -> None:
+        async with AsyncBot(bot) as shop:
+            with pytest.raises(SessionError):
+                async for _ in shop.stream("nobody", "hello"):
+                    pass
+
+    asyncio.run(talk())
 
 
 def test_a_cancelled_turn_that_waits_is_not_taken(bot: Bot, door: Door) -> None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         ShopbotError,
     )
     from shopbot.evals import CASE_DAY, Case, CaseResult, demo_stores, load_cases, run_cases, wilson
+    from shopbot.events import ActEvent, DeltaEvent, ReplyEvent
     from shopbot.first_start import prepare
     from shopbot.grammar import signatures
     from shopbot.hookspecs import hookimpl
@@ -81,6 +82,7 @@ __all__ = [
     "PROMPT_FORMAT",
     "RETURN_REQUESTED",
     "Act",
+    "ActEvent",
     "Address",
     "Answer",
     "AsyncBot",
@@ -98,6 +100,7 @@ __all__ = [
     "ConflictError",
     "Context",
     "Customer",
+    "DeltaEvent",
     "Exchange",
     "Found",
     "Fulfillment",
@@ -118,6 +121,7 @@ __all__ = [
     "Redactor",
     "Refusal",
     "Reply",
+    "ReplyEvent",
     "Return",
     "ScriptedBackend",
     "Session",
@@ -176,6 +180,7 @@ _HOMES = {
         "NotFoundError",
         "ShopbotError",
     ),
+    "events": ("ActEvent", "DeltaEvent", "ReplyEvent"),
     "evals": ("CASE_DAY", "Case", "CaseResult", "demo_stores", "load_cases", "run_cases", "wilson"),
     "first_start": ("prepare",),
     "grammar": ("signatures",),

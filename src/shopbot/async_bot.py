@@ -10,9 +10,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from contextvars import copy_context
 from pathlib import Path
 from types import TracebackType
@@ -22,8 +22,9 @@ from weakref import WeakValueDictionary
 from shopbot.bot import Bot
 from shopbot.config import Config
 from shopbot.errors import ShopbotError
+from shopbot.events import ActEvent, OnActs, TurnEvent, reply_events
 from shopbot.session import SessionView
-from shopbot.types import Reply
+from shopbot.types import Act, Reply
 
 T = TypeVar("T")
 
@@ -74,9 +75,28 @@ class AsyncBot:
 
     async def ask(self, session_id: str, message: str, *, request_id: str | None = None) -> Reply:
         """Answer one message; see :meth:`Bot.ask`."""
-        # a session takes one thread at most, so that a visitor who sends ten messages at once delays nobody else
-        async with self._line(session_id):
-            return await self._run(lambda: self.bot.ask(session_id, message, request_id=request_id))
+        return await self._ask(session_id, message, request_id)
+
+    async def stream(
+        self, session_id: str, message: str, *, request_id: str | None = None
+    ) -> AsyncGenerator[TurnEvent, None]:
+        """Answer one message, event by event; see :meth:`Bot.stream`. To stop reading is to cancel."""
+        happened: asyncio.Queue[ActEvent | None] = asyncio.Queue()
+        loop = asyncio.get_running_loop()
+
+        def tell(acts: tuple[Act, ...]) -> None:
+            with suppress(RuntimeError):  # the loop is closed: nobody reads any more, and the turn goes on
+                loop.call_soon_threadsafe(happened.put_nowait, ActEvent(acts))
+
+        turn = asyncio.ensure_future(self._ask(session_id, message, request_id, tell))
+        turn.add_done_callback(lambda _: happened.put_nowait(None))
+        try:
+            while (event := await happened.get()) is not None:
+                yield event
+            for told in reply_events(await turn):
+                yield told
+        finally:
+            turn.cancel()
 
     async def view(self, session_id: str) -> SessionView:
         """A read-only look at a session."""
@@ -99,6 +119,11 @@ class AsyncBot:
         self._pool.shutdown(wait=True)
         if bot is not None:
             bot.close()
+
+    async def _ask(self, session_id: str, message: str, request_id: str | None, on_acts: OnActs | None = None) -> Reply:
+        """A session takes one thread at most, so that a visitor who sends ten messages at once delays nobody else."""
+        async with self._line(session_id):
+            return await self._run(lambda: self.bot.ask(session_id, message, request_id=request_id, on_acts=on_acts))
 
     async def _run(self, work: Callable[[], T]) -> T:
         """``work`` in one of the threads. Cancelled: not begun, or to its end without anybody waiting."""
@@ -123,6 +148,10 @@ class AsyncSession:
     async def ask(self, message: str, *, request_id: str | None = None) -> Reply:
         """Answer one message; see :meth:`Bot.ask`."""
         return await self._bot.ask(self.id, message, request_id=request_id)
+
+    def stream(self, message: str, *, request_id: str | None = None) -> AsyncGenerator[TurnEvent, None]:
+        """Answer one message, event by event; see :meth:`AsyncBot.stream`."""
+        return self._bot.stream(self.id, message, request_id=request_id)
 
     async def view(self) -> SessionView:
         """A read-only look at the session."""
