@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 import pytest
 from shopbot_refine.clean import MAX_CHARS, clean, foreign_language, normalise
 from shopbot_refine.config import RefineConfig
+from shopbot_refine.engines import open_engine
 from shopbot_refine.injections import find_injection
 from shopbot_refine.records import LoggedTurn, Rejected
 from shopbot_refine.seed import load_templates
 
 Row = tuple[str, str] | tuple[str, str, str]
+
+
+def cleaned(turns: list[LoggedTurn], languages: tuple[str, ...] = ("en",)) -> list[LoggedTurn | Rejected]:
+    with TemporaryDirectory() as folder, open_engine("local", Path(folder)) as engine:
+        return list(clean(turns, RefineConfig(languages=languages), engine))
 
 
 def run(*rows: Row, languages: tuple[str, ...] = ("en",)) -> list[str]:
@@ -18,7 +27,7 @@ def run(*rows: Row, languages: tuple[str, ...] = ("en",)) -> list[str]:
         LoggedTurn(str(number), str(number), row[0], (row[1],), row[2] if len(row) == 3 else "-")
         for number, row in enumerate(rows)
     ]
-    found = list(clean(turns, RefineConfig(languages=languages)))
+    found = cleaned(turns, languages)
     assert [row.id for row in found] == [turn.id for turn in turns], "rows are in their order"
     return [row.reason if isinstance(row, Rejected) else "kept" for row in found]
 
@@ -33,7 +42,7 @@ def test_what_is_no_message_goes() -> None:
 
 def test_text_and_arguments_are_normalised_alike() -> None:
     turn = LoggedTurn("1", "1", "cancel\u00a0\u200b the  \uff37\x0712", ('cancel_order(order="the  \uff37\x0712")',))
-    [row] = clean([turn], RefineConfig())
+    [row] = cleaned([turn])
     assert isinstance(row, LoggedTurn)
     assert (row.text, row.acts) == ("cancel the W12", ('cancel_order(order="the W12")',))
     assert normalise("a\r\n\tb") == "a b"
@@ -139,8 +148,7 @@ def test_what_customers_say_stays(text: str) -> None:
 
 def test_clean_is_the_same_twice_and_once_more_changes_nothing() -> None:
     turns = [LoggedTurn(str(n), str(n), t.text, t.acts, t.state) for n, t in enumerate(load_templates()[:1500])]
-    first = list(clean(turns, RefineConfig()))
-    assert first == list(clean(turns, RefineConfig()))
+    first = cleaned(turns)
+    assert first == cleaned(turns)
     kept = [row for row in first if isinstance(row, LoggedTurn)]
-    again = list(clean(kept, RefineConfig()))
-    assert again == kept
+    assert cleaned(kept) == kept

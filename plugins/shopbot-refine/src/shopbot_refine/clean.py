@@ -9,21 +9,28 @@ so; ``unreadable_act``; of equal texts in one state the ``contradiction`` and th
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
+from heapq import merge
 from importlib.resources import files
+from operator import itemgetter
+from typing import ClassVar
 
 from py3langid.langid import LanguageIdentifier
 
 from shopbot import PLACEHOLDER, fold
 from shopbot_refine.acts import Act, parse_act
 from shopbot_refine.config import RefineConfig
+from shopbot_refine.dataset import fingerprint
+from shopbot_refine.engines import PLACE, Columns, Engine, Row, beside
 from shopbot_refine.injections import find_injection
-from shopbot_refine.near_duplicates import NearDuplicates
+from shopbot_refine.near_duplicates import FindNear, common_words, near_key, near_words
 from shopbot_refine.records import LoggedTurn, Rejected
 
 VERSION = 1
@@ -38,23 +45,87 @@ _LANGUAGES = (
 _SPACE = re.compile(r"\s+")
 
 
-def clean(turns: Iterable[LoggedTurn], settings: RefineConfig) -> Iterator[LoggedTurn | Rejected]:
+def clean(turns: Iterable[LoggedTurn], settings: RefineConfig, engine: Engine) -> Iterator[LoggedTurn | Rejected]:
     """The turns worth a teacher's time, normalised, in their order, and the others as they came, with the reason.
 
     Of texts that are equal but for case and punctuation, in one state, the first with the acts that most of them have
     is kept; where two sets of acts are equally frequent, none is, and the detail says "tie".
     """
-    came = list(turns)
-    rows = [_normalise(turn) for turn in came]
-    reasons = [_alone(row, settings.languages) for row in rows]
-    left = [place for place, reason in enumerate(reasons) if reason is None]
-    for place, found in _together([rows[place] for place in left]):
-        reasons[left[place]] = found
-    near = NearDuplicates(row.text for row, reason in zip(rows, reasons, strict=True) if reason is None)
-    for turn, row, reason in zip(came, rows, reasons, strict=True):
-        if reason is None and (first := near.find_or_add(row)) is not None:
-            reason = "near_duplicate", f"of {first}"
-        yield row if reason is None else Rejected(turn.id, *reason, turn.as_json())
+    came = ({PLACE: place, "turn": json.dumps(turn.as_json())} for place, turn in enumerate(turns))
+    examined = engine.each(came, Examine(settings.languages))
+    same = engine.together(examined.read("same", *FindSame.reads), "same", FindSame())
+
+    def left(*names: str) -> Iterator[Row]:
+        rows = beside(examined.read("reason", *names), same.read())
+        return (row for row, found in rows if row["reason"] is None and found is None)
+
+    common = common_words((row["words"] for row in left("words")), engine.folder)
+    near = engine.together(left("near", *FindNear.reads), "near", FindNear(common))
+    found = merge(same.read(), near.read(), key=itemgetter(PLACE))
+    for row, later in beside(examined.read("turn", "normal", "reason", "detail"), found):
+        why = later or row
+        if why["reason"] is None:
+            yield LoggedTurn.from_json(json.loads(row["normal"]))
+        else:
+            turn = json.loads(row["turn"])
+            yield Rejected(turn["id"], why["reason"], why["detail"], turn)
+
+
+@dataclass(frozen=True, slots=True)
+class Examine:
+    """What is seen in a turn by itself: its normal form, why it goes, and what it is compared with others by."""
+
+    languages: tuple[str, ...]
+    reads: ClassVar[Columns] = {"turn": str}
+    gives: ClassVar[Columns] = dict.fromkeys(
+        ("turn", "normal", "reason", "detail", "id", "acts", "meaning", "same", "words", "near"), str
+    )
+
+    def __call__(self, rows: Sequence[Row]) -> Iterator[Row]:
+        for row in rows:
+            turn = _normalise(LoggedTurn.from_json(json.loads(row["turn"])))
+            found = _alone(turn, self.languages)
+            if found is not None:
+                yield {**row, "reason": found[0], "detail": found[1]}
+                continue
+            words = near_words(turn.text)
+            yield {
+                **row,
+                "normal": json.dumps(turn.as_json()),
+                "id": turn.id,
+                "acts": " ".join(turn.acts),
+                "meaning": fingerprint(sorted(act.casefold() for act in turn.acts)),
+                "same": fingerprint([turn.state, fold(turn.text)]),
+                "words": " ".join(words),
+                "near": near_key(turn, words),
+            }
+
+
+@dataclass(frozen=True, slots=True)
+class FindSame:
+    """Of turns with one text in one state, those that go, by what most of them mean."""
+
+    reads: ClassVar[Columns] = dict.fromkeys(("id", "acts", "meaning"), str)
+    gives: ClassVar[Columns] = dict.fromkeys(("reason", "detail"), str)
+
+    def __call__(self, rows: Iterator[Row]) -> Iterator[Row]:
+        first: dict[str, Row] = {}  # by meaning, in the order in which they come
+        places, meanings = array("q"), array("q")  # so that a greeting said a million times fits into memory
+        numbers: dict[str, int] = {}
+        for row in rows:
+            first.setdefault(row["meaning"], row)
+            places.append(row[PLACE])
+            meanings.append(numbers.setdefault(row["meaning"], len(numbers)))
+        (winner, most), *others = Counter(meanings).most_common()
+        kept = list(first.values())[winner]
+        is_tie = bool(others) and others[0][1] == most
+        for place, meaning in zip(places, meanings, strict=True):
+            if is_tie:
+                yield {PLACE: place, "reason": "contradiction", "detail": "tie"}
+            elif meaning != winner:
+                yield {PLACE: place, "reason": "contradiction", "detail": f"{most} of {len(places)} say {kept['acts']}"}
+            elif place != kept[PLACE]:
+                yield {PLACE: place, "reason": "duplicate", "detail": f"of {kept['id']}"}
 
 
 def normalise(text: str) -> str:
@@ -106,26 +177,3 @@ def _identifier() -> LanguageIdentifier:
     identifier = LanguageIdentifier.from_modelpath(str(files("py3langid") / "data" / "model.npz.xz"), norm_probs=True)
     identifier.set_languages(_LANGUAGES)
     return identifier
-
-
-def _together(rows: Sequence[LoggedTurn]) -> Iterator[tuple[int, tuple[str, str]]]:
-    """Of turns with one text in one state, the places of those that go, with reason and detail."""
-    groups: dict[tuple[str, str], list[int]] = {}
-    for place, row in enumerate(rows):
-        groups.setdefault((row.state, fold(row.text)), []).append(place)
-    for places in groups.values():
-        counts = Counter(_meaning(rows[place]) for place in places)
-        (winner, most), *others = counts.most_common()
-        if others and others[0][1] == most:
-            yield from ((place, ("contradiction", "tie")) for place in places)
-            continue
-        first = next(place for place in places if _meaning(rows[place]) == winner)
-        for place in places:
-            if _meaning(rows[place]) != winner:
-                yield place, ("contradiction", f"{most} of {len(places)} say {' '.join(rows[first].acts)}")
-            elif place != first:
-                yield place, ("duplicate", f"of {rows[first].id}")
-
-
-def _meaning(turn: LoggedTurn) -> tuple[str, ...]:
-    return tuple(sorted(act.casefold() for act in turn.acts))

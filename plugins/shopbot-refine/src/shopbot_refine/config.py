@@ -10,14 +10,17 @@ import pydantic
 
 from shopbot import ConfigError
 
+EngineName = Literal["local", "ray"]
+
 
 class RefineConfig(pydantic.BaseModel):
     """The settings of refine.
 
-    ``collect``: whether this shop's conversations may be used at all. ``teacher``: who answers. The key is never in the
-    file: ``api_key_env`` names the environment variable. Prices are per million tokens; ``budget`` is in the same
-    currency, ``budget_tokens`` counts input and output; both are hard caps of one refine run, checked before sending.
-    ``gate_*`` are shares: how much the candidate may lose against its parent, over all cases and for any one tool.
+    ``collect``: whether this shop's conversations may be used at all. ``teacher``: who answers. ``engine``: what works
+    through the rows. The key is never in the file: ``api_key_env`` names the environment variable. Prices are per
+    million tokens; ``budget`` is in the same currency, ``budget_tokens`` counts input and output; both are hard caps of
+    one refine run, checked before sending. ``gate_*`` are shares: how much the candidate may lose against its parent,
+    over all cases and for any one tool.
     """
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
@@ -25,6 +28,7 @@ class RefineConfig(pydantic.BaseModel):
     collect: bool = True
     languages: tuple[str, ...] = ("en",)
     teacher: Literal["live", "batch", "recorded"] = "recorded"
+    engine: EngineName = "local"
     base_url: str = "https://api.openai.com/v1"
     model: str = "gpt-5"
     api_key_env: str = "OPENAI_API_KEY"

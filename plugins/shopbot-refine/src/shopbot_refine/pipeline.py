@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -32,6 +32,7 @@ from shopbot_refine.config import RefineConfig
 from shopbot_refine.corroboration import unsupported_writes
 from shopbot_refine.dataset import Example, file_fingerprint, fingerprint, load_examples
 from shopbot_refine.decontamination import Guarded, guarded_texts
+from shopbot_refine.engines import Engine, open_engine
 from shopbot_refine.ledger import Ledger
 from shopbot_refine.ledger_rows import MICROS
 from shopbot_refine.prompts import system_prompt
@@ -122,11 +123,16 @@ class Pipeline:
 
     def clean(self) -> StageReport:
         """Without what nobody should learn from."""
+
+        def work() -> Iterator[LoggedTurn | Rejected]:
+            with self._engine() as engine:
+                yield from clean.clean(read_turns(self.folder, "redact"), self.refine, engine)
+
         return run_stage(
             self.folder,
             "clean",
             identity=_identity(clean.VERSION, self.result("redact"), *self.refine.languages),
-            work=lambda: clean.clean(read_turns(self.folder, "redact"), self.refine),
+            work=work,
         )
 
     def teach(self) -> StageReport:
@@ -341,6 +347,10 @@ class Pipeline:
             doubted=find_doubted(turns, CheckpointStore(home()).load(wanted.parent).manifest.threshold),
             earlier=load_examples(self._earlier()),
         )
+
+    def _engine(self) -> AbstractContextManager[Engine]:
+        """What works through the rows of a stage; the same comes out of each."""
+        return open_engine(self.run.settings.engine or self.refine.engine, self.folder)
 
     def _tools(self) -> dict[str, Tool]:
         return dict(self.plugins.tools())

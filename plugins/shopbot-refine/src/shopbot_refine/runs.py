@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from shopbot import CheckpointStore, Config, Transcripts, home
 from shopbot_refine.collect import newest_id, read_watermark
-from shopbot_refine.config import RefineConfig
+from shopbot_refine.config import EngineName, RefineConfig
 from shopbot_refine.stages import STAGES, StageError, read_report, write_json
 
 RUN_FILE = "run.json"
@@ -24,10 +24,11 @@ class RunSettings:
     """What one run does; it is kept with the run, so that a resumed run does the same.
 
     ``parent`` is the checkpoint that the run starts from and is judged against. ``logs`` are foreign logs to read
-    beside, or without, the box's own ``transcripts``: those with ids above ``after``, up to ``until``.
-    ``recordings`` are files of recorded answers beside the shipped ones; ``eval_sets`` files of cases to judge on, and
-    never to train on. ``replay``: how many examples of the seed set are learnt again with the new ones, so that nothing
-    is forgotten. ``lr``, ``epochs``, ``max_steps`` and ``token_budget`` are those of the train stage.
+    beside, or without, the box's own ``transcripts``: those with ids above ``after``, up to ``until``. ``engine`` works
+    through the rows (empty: the one that is configured; the same comes out of each). ``recordings`` are files of
+    recorded answers beside the shipped ones; ``eval_sets`` files of cases to judge on, and never to train on.
+    ``replay``: how many examples of the seed set are learnt again with the new ones, so that nothing is forgotten.
+    ``lr``, ``epochs``, ``max_steps`` and ``token_budget`` are those of the train stage.
 
     A run may be one ``generation`` of ``generations``: ``previous`` is then the run before it, ``confusions`` (wrong
     act, right act, times) and ``missed`` (act, times) what that one's candidate got wrong. ``shrink``: the share of the
@@ -41,6 +42,7 @@ class RunSettings:
     after: int = 0
     until: int = 0
     teacher: str = ""
+    engine: EngineName | Literal[""] = ""
     recordings: tuple[str, ...] = ()
     eval_sets: tuple[str, ...] = ()
     replay: int = 4000

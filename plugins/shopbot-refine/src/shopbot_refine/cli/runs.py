@@ -11,13 +11,16 @@ from shopbot import GateError, Invocation, json_option, pass_invocation, print_j
 from shopbot_refine.cli.extras import require_run, require_train
 from shopbot_refine.cli.progress import watching
 from shopbot_refine.cli.stages import describe, open_pipeline
+from shopbot_refine.config import RefineConfig
 from shopbot_refine.stages import STAGES
 
 if TYPE_CHECKING:
+    from shopbot_refine.config import EngineName
     from shopbot_refine.pipeline import Pipeline
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _TEACHERS = ("live", "batch", "recorded")
+_ENGINES = ("local", "ray")
 
 
 @click.command()
@@ -26,6 +29,9 @@ _TEACHERS = ("live", "batch", "recorded")
 )
 @click.option("--no-transcripts", is_flag=True, help="Leave this box's own transcripts out.")
 @click.option("--teacher", type=click.Choice(_TEACHERS), help="Who answers; without it plugins.refine.teacher.")
+@click.option(
+    "--engine", type=click.Choice(_ENGINES), help="What works through the rows; without it plugins.refine.engine."
+)
 @click.option("--recording", "recordings", type=_FILE, multiple=True, metavar="FILE", help="More recorded answers.")
 @click.option("--eval-set", "eval_sets", type=_FILE, multiple=True, metavar="FILE", help="Cases to judge on, too.")
 @click.option(
@@ -64,6 +70,7 @@ def run(
     logs: tuple[Path, ...],
     no_transcripts: bool,
     teacher: str | None,
+    engine: EngineName | None,
     recordings: tuple[Path, ...],
     eval_sets: tuple[Path, ...],
     replay: int,
@@ -82,12 +89,17 @@ def run(
     Stop it when you like, or pull the cable: 'shopbot refine resume' goes on, and asks nothing twice.
     """
     require_run()
+    from shopbot_refine.engines import require_engine
     from shopbot_refine.runs import RunSettings, start_run
+
+    refine = RefineConfig.of(invocation.config.plugins.get("refine", {}))
+    require_engine(engine or refine.engine)
 
     wanted = RunSettings(
         logs=_paths(logs),
         transcripts=not no_transcripts,
         teacher=teacher or "",
+        engine=engine or "",
         recordings=_paths(recordings),
         eval_sets=_paths(eval_sets),
         replay=replay,
