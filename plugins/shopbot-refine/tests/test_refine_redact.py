@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from shopbot_refine.acts import Act, parse_act
@@ -173,7 +174,7 @@ def test_no_canary_stands_in_any_byte_that_redact_writes(tmp_path: Path, store: 
         found = store.customer(who) if who != session else None
         return found and (found, store.orders(who))
 
-    run_stage(tmp_path, "redact", identity="x", work=lambda: redact(turns, known=known))
+    run_stage(tmp_path, "redact", identity="x", work=lambda: redact(turns, known=known, folder=tmp_path))
     written = rows_path(tmp_path, "redact").read_text(encoding="utf-8") + rejected_path(tmp_path, "redact").read_text()
     letters = _letters(written)
     left = [mark for mark in canaries.planted if _letters(mark) in letters]
@@ -191,7 +192,8 @@ def one(text: str, *acts: str, state: str = "-", session: str = "s") -> LoggedTu
 
 
 def redacted(*turns: LoggedTurn) -> list[LoggedTurn | Rejected]:
-    return list(redact(turns, known=lambda session: None))
+    with TemporaryDirectory() as folder:
+        return list(redact(turns, known=lambda session: None, folder=Path(folder)))
 
 
 def test_a_placeholder_means_one_thing_in_a_session_and_starts_anew_in_the_next() -> None:

@@ -7,10 +7,14 @@ rows is done.
 
 from __future__ import annotations
 
+import hashlib
 import json
+from array import array
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from shopbot import Transcripts
 from shopbot_refine.acts import Act
@@ -50,24 +54,46 @@ def collect_file(path: Path) -> Iterator[LoggedTurn]:
     ``id`` is named by file and line, one without a ``session`` is a session of its own. Raises :class:`DatasetError`
     that names file and line.
     """
-    seen: dict[str, int] = {}
+    marks = array("Q")
+    for _, turn in _read_lines(path):
+        marks.append(_mark(turn.id))
+        yield turn
+    _require_own_ids(path, marks)
+
+
+def _read_lines(path: Path) -> Iterator[tuple[int, LoggedTurn]]:
     number = 0
     try:
         with path.open(encoding="utf-8") as file:
             for number, line in enumerate(file, 1):
                 if line.strip():
-                    turn = _read_line(line, path, number)
-                    if seen.setdefault(turn.id, number) != number:
-                        raise DatasetError(
-                            f"{path}:{number} has the id of line {seen[turn.id]}.", remedy="Give each row its own id."
-                        )
-                    yield turn
+                    yield number, _read_line(line, path, number)
     except UnicodeDecodeError as error:
         raise DatasetError(
             f"{path}:{number + 1}: no UTF-8 here or shortly after ({error.reason}).", remedy="Save the file as UTF-8."
         ) from error
     except OSError as error:
         raise DatasetError(f"Cannot read {path} ({error.strerror}).", remedy="Check the path.") from error
+
+
+def _require_own_ids(path: Path, marks: array[int]) -> None:
+    """Raises :class:`DatasetError` where two rows have one id. Marks are smaller than a million ids, and do not lie
+    about what is different: the file is read again only where two are equal."""
+    values, times = np.unique(np.frombuffer(marks, np.uint64), return_counts=True)
+    suspects = set(values[times > 1].tolist())
+    if not suspects:
+        return
+    seen: dict[str, int] = {}
+    for number, turn in _read_lines(path):
+        if _mark(turn.id) in suspects and seen.setdefault(turn.id, number) != number:
+            raise DatasetError(
+                f"{path}:{number} has the id of line {seen[turn.id]}.", remedy="Give each row its own id."
+            )
+
+
+def _mark(name: str) -> int:
+    """64 bits of an id."""
+    return int.from_bytes(hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
 
 
 def read_watermark(path: Path) -> int:

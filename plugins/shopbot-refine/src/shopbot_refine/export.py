@@ -11,20 +11,24 @@ import json
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from shopbot_refine.acts import parse_act
 from shopbot_refine.dataset import DatasetError, Example, fingerprint
+from shopbot_refine.engines.sorting import in_order
 from shopbot_refine.fill import fill
 from shopbot_refine.records import Candidate, read_rows
 from shopbot_refine.stages import StageError
 
 VERSION = 1
 SYSTEM = "You are a shop's customer service. Write the acts that the customer's message means, one a line."
+#: Rows in memory at once.
+_WRITTEN = 5_000
 EXAMPLES, CHAT, PARQUET, CARD = "examples.jsonl", "chat.jsonl", "examples.parquet", "card.md"
 LICENCE = (
     "The shop's own. Made from its customers' conversations, with personal data replaced; not meant for publication."
@@ -58,25 +62,23 @@ def export(
     Placeholders are filled (:func:`~shopbot_refine.fill.fill` with ``seed``). ``rejected``: stage → reason → how many,
     for the card. Raises :class:`StageError` where there is no row, pyarrow is missing, or the disk does not take it.
     """
-    rows = [fill(candidate, seed) for candidate in candidates]
-    if not rows:
-        raise StageError("There is nothing to export: no candidate is left.", remedy="See why in 'refine report'.")
-    name = set_fingerprint(map(as_example, rows))
-    counts = _counts(rows)
-    card = _card(name, len(rows), counts, rejected, languages, licence)
     staged = folder.with_name(f".{folder.name}.part")
+    counts: Mapping[str, Counter[str]] = {what: Counter() for what in ("origin", "teacher", "act", "state")}
     try:
         shutil.rmtree(staged, ignore_errors=True)
         staged.mkdir(parents=True)
-        _write_lines(staged / EXAMPLES, rows, lambda row: as_example(row).to_json())
-        _write_lines(staged / CHAT, rows, lambda row: json.dumps(as_chat(as_example(row)), ensure_ascii=False))
-        _write_parquet(staged / PARQUET, rows)
-        (staged / CARD).write_text(card, encoding="utf-8")
+        rows = _write(staged, (fill(candidate, seed) for candidate in candidates), counts)
+        if not rows:
+            raise StageError("There is nothing to export: no candidate is left.", remedy="See why in 'refine report'.")
+        name = _name_of(staged / EXAMPLES)
+        shown = {what: _most_frequent_first(many) for what, many in counts.items()}
+        (staged / CARD).write_text(_card(name, rows, shown, rejected, languages, licence), encoding="utf-8")
         _replace(folder, staged)
     except OSError as error:
-        shutil.rmtree(staged, ignore_errors=True)
         raise StageError(f"Cannot write to {folder} ({error}).", remedy="Free some disk space, then resume.") from error
-    return Exported(folder, name, len(rows), counts)
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)
+    return Exported(folder, name, rows, shown)
 
 
 def as_example(candidate: Candidate) -> Example:
@@ -118,14 +120,39 @@ def set_fingerprint(examples: Iterable[Example]) -> str:
     return fingerprint(sorted(example.to_json() for example in examples))
 
 
-def _write_lines(path: Path, rows: Iterable[Candidate], line: Callable[[Candidate], str]) -> None:
+def _write(folder: Path, rows: Iterable[Candidate], counts: Mapping[str, Counter[str]]) -> int:
+    """Write the rows in their three forms, a few thousand at a time, and count them. How many there are."""
+    number = 0
+    with (
+        _open_synced(folder / EXAMPLES) as examples,
+        _open_synced(folder / CHAT) as chats,
+        _open_parquet(folder / PARQUET) as parquet,
+    ):
+        left = iter(rows)
+        while some := list(islice(left, _WRITTEN)):
+            examples.writelines(f"{as_example(row).to_json()}\n" for row in some)
+            chats.writelines(f"{json.dumps(as_chat(as_example(row)), ensure_ascii=False)}\n" for row in some)
+            parquet(some)
+            counts["origin"].update(row.origin for row in some)
+            counts["teacher"].update(row.teacher or "none" for row in some)
+            counts["act"].update(name for row in some for name in {parse_act(act).name for act in row.acts})
+            counts["state"].update(row.state for row in some)
+            number += len(some)
+    return number
+
+
+@contextmanager
+def _open_synced(path: Path) -> Iterator[TextIO]:
+    """A file to write, on disk when the block ends."""
     with path.open("w", encoding="utf-8") as file:
-        file.writelines(f"{line(row)}\n" for row in rows)
+        yield file
         file.flush()
         os.fsync(file.fileno())
 
 
-def _write_parquet(path: Path, rows: Sequence[Candidate]) -> None:
+@contextmanager
+def _open_parquet(path: Path) -> Iterator[Callable[[Sequence[Candidate]], None]]:
+    """What writes rows into a Parquet file."""
     try:
         import pyarrow
         import pyarrow.parquet
@@ -135,8 +162,15 @@ def _write_parquet(path: Path, rows: Sequence[Candidate]) -> None:
     schema = pyarrow.schema(
         [(key, pyarrow.list_(text) if key == "acts" else text) for key in Candidate.__dataclass_fields__]
     )
-    table = pyarrow.Table.from_pylist([{**row.as_json(), "acts": list(row.acts)} for row in rows], schema=schema)
-    pyarrow.parquet.write_table(table, path)
+    with pyarrow.parquet.ParquetWriter(path, schema) as file:
+        yield lambda rows: file.write_table(pyarrow.Table.from_pylist([row.as_json() for row in rows], schema=schema))
+
+
+def _name_of(path: Path) -> str:
+    """The :func:`set_fingerprint` of a file of examples, however long it is."""
+    with path.open(encoding="utf-8", newline="\n") as file:
+        lines = ({"line": line.removesuffix("\n")} for line in file)
+        return fingerprint(row["line"] for row in in_order(lines, lambda row: [row["line"]], path.parent))
 
 
 def _replace(folder: Path, staged: Path) -> None:
@@ -149,15 +183,8 @@ def _replace(folder: Path, staged: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _counts(rows: Sequence[Candidate]) -> dict[str, dict[str, int]]:
-    """By origin, teacher, act and state, most frequent first."""
-    found: dict[str, Counter[str]] = {
-        "origin": Counter(row.origin for row in rows),
-        "teacher": Counter(row.teacher or "none" for row in rows),
-        "act": Counter(name for row in rows for name in {parse_act(act).name for act in row.acts}),
-        "state": Counter(row.state for row in rows),
-    }
-    return {what: dict(sorted(many.items(), key=lambda entry: (-entry[1], entry[0]))) for what, many in found.items()}
+def _most_frequent_first(counts: Mapping[str, int]) -> dict[str, int]:
+    return dict(sorted(counts.items(), key=lambda entry: (-entry[1], entry[0])))
 
 
 def _card(

@@ -118,7 +118,9 @@ class Pipeline:
             self.folder,
             "redact",
             identity=_identity(redact.VERSION, self.result("collect")),
-            work=lambda: redact.redact(read_turns(self.folder, "collect"), known=lambda session: None),
+            work=lambda: redact.redact(
+                read_turns(self.folder, "collect"), known=lambda session: None, folder=self.folder
+            ),
         )
 
     def clean(self) -> StageReport:

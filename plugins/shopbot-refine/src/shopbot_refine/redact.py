@@ -10,12 +10,18 @@ announce a name, beside an address, or where its first name is a common one, els
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import ClassVar
 
 from shopbot import Customer, Order, Redactor
 from shopbot_refine.acts import Act, parse_act
+from shopbot_refine.dataset import fingerprint
+from shopbot_refine.engines import PLACE, Columns, Row
+from shopbot_refine.engines.local import open_local
 from shopbot_refine.records import LoggedTurn, Rejected
 
 VERSION = 1
@@ -28,29 +34,53 @@ _PSEUDONYM = re.compile(r"[0-9a-f]{20}(?:-\d{1,9})?")
 _TIME = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?(?:Z|[+-]\d\d:\d\d)?)?")
 #: The name of a tool or a slot: a number of more than two digits in it is no part of a name.
 _TOOL_WORD = re.compile(r"(?:[A-Za-z_]{1,30}\d{0,2}){1,3}")
+_UNREADABLE = "An act is no call with string arguments."
 _OUTCOME = re.compile(r"[a-z_]{1,24}")
 
 
-def redact(turns: Iterable[LoggedTurn], *, known: Known) -> Iterator[LoggedTurn | Rejected]:
+def redact(turns: Iterable[LoggedTurn], *, known: Known, folder: Path) -> Iterator[LoggedTurn | Rejected]:
     """The turns without personal data, in their order; all of them are read before the first is given.
 
     ``known`` is asked once a session. A turn with an act that cannot be read is rejected as ``unreadable_act`` and
     empty: what cannot be read cannot be redacted. An id or a session that looks personal is replaced by its place.
+    ``folder``: for what does not fit into memory. It is this process that works, whatever the engine of the run: no
+    worker sees what is not redacted.
     """
-    rows = list(turns)
-    sessions: dict[str, list[int]] = {}
-    for place, turn in enumerate(rows):
-        sessions.setdefault(turn.session, []).append(place)
-    redactors = {}
-    for number, (session, places) in enumerate(sessions.items()):
+    rows = (
+        {PLACE: place, "session": fingerprint([turn.session]), "turn": json.dumps(turn.as_json())}
+        for place, turn in enumerate(turns)
+    )
+    with open_local(folder) as engine:
+        for row in engine.together(rows, "session", RedactSession(known)).read():
+            found = json.loads(row["turn"])
+            yield (
+                Rejected(found["id"], row["reason"], _UNREADABLE, {}) if row["reason"] else LoggedTurn.from_json(found)
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class RedactSession:
+    """All turns of one session without personal data; ``reason`` for one that cannot be."""
+
+    known: Known
+    reads: ClassVar[Columns] = {"turn": str}
+    gives: ClassVar[Columns] = {"turn": str, "reason": str}
+
+    def __call__(self, rows: Iterator[Row]) -> Iterator[Row]:
+        turns = [(row[PLACE], LoggedTurn.from_json(json.loads(row["turn"]))) for row in rows]
+        first, session = turns[0][0], turns[0][1].session
         redactor = Redactor(_KEY)
-        customer, orders = known(session) or (None, ())
+        customer, orders = self.known(session) or (None, ())
         redactor.know(customer, orders)
-        _learn(redactor, [rows[place] for place in places])
-        redactors[session] = redactor, _plain(redactor, session, f"session-{number}")
-    for place, turn in enumerate(rows):
-        redactor, session = redactors[turn.session]
-        yield _redact_turn(redactor, turn, name=_plain(redactor, turn.id, f"turn-{place}"), session=session)
+        _learn(redactor, (turn for _, turn in turns))
+        session = _plain(redactor, session, f"session-{first}")
+        for place, turn in turns:
+            name = _plain(redactor, turn.id, f"turn-{place}")
+            plain = _redact_turn(redactor, turn, name=name, session=session)
+            if plain is None:
+                yield {PLACE: place, "turn": json.dumps({"id": name}), "reason": "unreadable_act"}
+            else:
+                yield {PLACE: place, "turn": json.dumps(plain.as_json())}
 
 
 def _learn(redactor: Redactor, turns: Iterable[LoggedTurn]) -> None:
@@ -66,11 +96,12 @@ def _read_acts(turn: LoggedTurn) -> list[Act] | None:
         return None
 
 
-def _redact_turn(redactor: Redactor, turn: LoggedTurn, *, name: str, session: str) -> LoggedTurn | Rejected:
+def _redact_turn(redactor: Redactor, turn: LoggedTurn, *, name: str, session: str) -> LoggedTurn | None:
+    """The turn without personal data; None where an act cannot be read."""
     acts = _read_acts(turn)
     words = [word for act in acts or () for word in (act.name, *dict(act.arguments))]
     if acts is None or any(not _TOOL_WORD.fullmatch(word) or redactor.text(word) != word for word in words):
-        return Rejected(name, "unreadable_act", "An act is no call with string arguments.", {})
+        return None
     values = [value for act in acts for _, value in act.arguments]
     text, copies = redactor.text_and_copies(turn.text, values, expects_identity=turn.state == "ask identity")
     copied = iter(copies)
