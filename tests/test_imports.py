@@ -16,6 +16,7 @@ ROWS = (
         "events",
         "keys",
         "stages",
+        "tracing",
         "textindex",
         "files",
         "memory",

@@ -7,21 +7,22 @@ from contextlib import contextmanager
 
 import pytest
 
-from shopbot.stages import Stages
+from shopbot.stages import Observer, Stages
 
 
 def test_stages_are_watched_in_the_order_they_open_and_close() -> None:
     seen: list[str] = []
 
-    @contextmanager
-    def watch(stage: str) -> Iterator[None]:
-        seen.append(f"{stage} begins")
-        try:
-            yield
-        finally:
-            seen.append(f"{stage} ends")
+    class Watch(Observer):
+        @contextmanager
+        def stage(self, name: str) -> Iterator[None]:
+            seen.append(f"{name} begins")
+            try:
+                yield
+            finally:
+                seen.append(f"{name} ends")
 
-    stages = Stages([watch])
+    stages = Stages([Watch()])
     with pytest.raises(ValueError, match="broken"), stages("plan"), stages("act"):
         raise ValueError("broken")
     assert seen == ["plan begins", "act begins", "act ends", "plan ends"]

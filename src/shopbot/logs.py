@@ -1,19 +1,26 @@
 """Logging that an operator can read and that names no customer.
 
-One line a record on stderr. An exception is given by its type and the place it was raised at, never by its message: the
-messages of database drivers quote the values of a statement, and those are customers' names and addresses.
-``--verbose`` shows everything.
+One line a record on stderr, for people or as JSON; where a request is being served, with its id. An exception is given
+by its type and the place it was raised at, never by its message: the messages of database drivers quote the values of a
+statement, and those are customers' names and addresses. ``--verbose`` shows everything.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 import traceback
+from contextvars import ContextVar
+from datetime import datetime, timezone
 from types import TracebackType
 from typing import TextIO
 
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
+#: The id of the request that is being served here.
+request_id: ContextVar[str] = ContextVar("shopbot_request_id", default="")
+#: What a record may bring beside its message (``extra=``).
+_FIELDS = ("plugin", "method", "route", "status", "ms")
 _QUIET = ("httpx", "httpcore", "urllib3", "filelock", "alembic", "uvicorn")
 
 
@@ -25,10 +32,30 @@ class LineFormatter(logging.Formatter):
         self._is_verbose = is_verbose
 
     def format(self, record: logging.LogRecord) -> str:
+        asked = f" [{request_id.get()}]" if request_id.get() else ""
         if self._is_verbose or not record.exc_info:
-            return super().format(record)
+            return f"{super().format(record)}{asked}"
         bare = logging.makeLogRecord({**record.__dict__, "exc_info": None, "exc_text": None, "stack_info": None})
-        return f"{super().format(bare)} ({_where(record.exc_info)})"
+        return f"{super().format(bare)} ({_where(record.exc_info)}){asked}"
+
+
+class JsonFormatter(logging.Formatter):
+    """``{"time": "…Z", "level": "INFO", "logger": "shopbot.access", "message": "…", "request_id": "…", …}``."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        moment = datetime.fromtimestamp(record.created, timezone.utc).isoformat(timespec="milliseconds")
+        entry = {
+            "time": moment.replace("+00:00", "Z"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if request_id.get():
+            entry["request_id"] = request_id.get()
+        entry |= {name: value for name in _FIELDS if (value := getattr(record, name, None)) is not None}
+        if record.exc_info:
+            entry["error"] = _where(record.exc_info)
+        return json.dumps(entry, ensure_ascii=False, default=str)
 
 
 class _Stderr(logging.StreamHandler[TextIO]):
@@ -46,10 +73,13 @@ class _Stderr(logging.StreamHandler[TextIO]):
         raise AttributeError("the stream is always sys.stderr")
 
 
-def configure(*, is_verbose: bool = False, is_server: bool = False) -> None:
-    """Send the log to stderr: warnings; from INFO on for a server; everything, with tracebacks, if verbose."""
+def configure(*, is_verbose: bool = False, is_server: bool = False, as_json: bool = False) -> None:
+    """Send the log to stderr: warnings; from INFO on for a server; everything, with tracebacks, if verbose.
+
+    ``as_json``: one object a line, for programs, without tracebacks.
+    """
     handler = _Stderr()
-    handler.setFormatter(LineFormatter(is_verbose=is_verbose))
+    handler.setFormatter(JsonFormatter() if as_json else LineFormatter(is_verbose=is_verbose))
     root = logging.getLogger("shopbot")
     for old in [handler for handler in root.handlers if isinstance(handler, _Stderr)]:
         root.removeHandler(old)

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from time import perf_counter
 from typing import Any
 
-#: Watches turns: called with a stage's name, it gives a context manager that is open while the stage runs, in the
-#: turn's own thread. ``turn`` is the whole; within it come guard, understand, plan, act (within plan), answer, record.
-Observer = Callable[[str], AbstractContextManager[Any]]
+from shopbot.types import Reply
+
+
+class Observer:
+    """Watches turns, in their own threads; override what you want to see. What it raises breaks the turn."""
+
+    def stage(self, name: str) -> AbstractContextManager[Any]:  # noqa: ARG002 - for those who override it
+        """A context manager that is open while a stage runs. ``turn`` is the whole; within it come ``guard``,
+        ``understand``, ``plan``, ``act`` (a tool, within plan), ``answer`` and ``record``."""
+        return nullcontext()
+
+    def replied(self, reply: Reply) -> None:
+        """Called when a turn has been saved; not for a reply that is given again."""
 
 
 class Stages:
@@ -17,7 +27,7 @@ class Stages:
 
     def __init__(self, observers: Sequence[Observer] = ()) -> None:
         self.spent_ms: dict[str, float] = {}
-        self._observers = observers
+        self.observers = observers
         self._inner_ms = [0.0]
 
     @contextmanager
@@ -27,8 +37,8 @@ class Stages:
         started = perf_counter()
         try:
             with ExitStack() as watched:
-                for observe in self._observers:
-                    watched.enter_context(observe(name))
+                for observer in self.observers:
+                    watched.enter_context(observer.stage(name))
                 yield
         finally:
             whole_ms = 1e3 * (perf_counter() - started)

@@ -73,11 +73,11 @@ class TurnTaker:
 
     def take(self, mind: Mind, request: Request) -> Reply:
         """Answer one message. :class:`~shopbot.errors.ConflictError` if another process took a turn in between."""
+        state, version = load(self._store, request.session_id)
+        if request.id and (said := self._store.messages(request.session_id, request_id=request.id)):
+            return _reply_again(state, said)
         stages = Stages(tuple(self.observers))
         with stages("turn"):
-            state, version = load(self._store, request.session_id)
-            if request.id and (said := self._store.messages(request.session_id, request_id=request.id)):
-                return _reply_again(state, said)
             return self._take(mind, request, state, version, stages)
 
     def _take(self, mind: Mind, request: Request, state: SessionState, version: int, stages: Stages) -> Reply:
@@ -128,6 +128,8 @@ class TurnTaker:
                 name = mind.manifest.name if mind.manifest else None
                 self._recorder.record(state, text, reply, self._store, checkpoint=name, read_in=read.state)
             self._plugins.after_turn(SessionView.of(state), reply)
+        for observer in stages.observers:
+            observer.replied(reply)
         return reply
 
     def _guard(self, message: str, state: SessionState) -> tuple[str, str | None]:

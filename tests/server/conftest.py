@@ -86,13 +86,16 @@ def make_bot(tmp_path: Path, door: Door) -> Iterator[Callable[..., Bot]]:
         yield make
 
 
+_RUNNING: dict[str, Server] = {}
+
+
 @contextmanager
 def serving(bot: Bot, **options: Any) -> Iterator[str]:
     """The address of a running server for ``bot``."""
     ready = threading.Event()
     with bind("127.0.0.1", 0) as bound:
         url = url_of(bound)
-        server = Server(create_app(bot, **options), ready.set)
+        server = _RUNNING[url] = Server(create_app(bot, **options), ready.set)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
         thread.start()
         try:
@@ -102,6 +105,7 @@ def serving(bot: Bot, **options: Any) -> Iterator[str]:
             server.should_exit = True
             thread.join(20)
             assert not thread.is_alive(), "the server did not stop"
+            del _RUNNING[url]
 
 
 class Visitor:
@@ -135,6 +139,16 @@ class Visitor:
 @pytest.fixture(name="serving")
 def _serving() -> Callable[..., Any]:
     return serving
+
+
+@pytest.fixture
+def stop() -> Callable[[str], None]:
+    """Tell the server at an address to stop, as a signal would."""
+
+    def tell(url: str) -> None:
+        _RUNNING[url].should_exit = True
+
+    return tell
 
 
 @pytest.fixture

@@ -26,6 +26,7 @@ _COMMANDS = {
         "Offer the shop's tools to another model: an MCP server on stdin and stdout, for one customer.",
     ),
     "model": ("shopbot.cli.model:model", "List, pull, show and verify models."),
+    "operator-key": ("shopbot.cli.operator_key:operator_key", "Keys to the operator's part of the HTTP API."),
     "plugins": ("shopbot.cli.plugins:plugins", "List, write and check plugins."),
     "serve": ("shopbot.cli.serve:serve", "Serve the chat page and the HTTP API."),
     "store": ("shopbot.cli.store:store", "Create, import, export and show the store."),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack, closing
+
 import click
 
 from shopbot.cli.invocation import Invocation, pass_invocation, say
@@ -20,11 +22,17 @@ def serve(invocation: Invocation, host: str | None, port: int | None) -> None:
     from shopbot.server.app import create_app
     from shopbot.server.guard import allowed_hosts
     from shopbot.server.run import Server, bind, url_of
+    from shopbot.tracing import connect
 
-    logs.configure(is_verbose=invocation.is_verbose, is_server=True)
     config = invocation.config
+    as_json = config.server.log_format == "json"
+    logs.configure(is_verbose=invocation.is_verbose, is_server=True, as_json=as_json)
     host = config.server.host if host is None else host
-    with bind(host, config.server.port if port is None else port) as bound, invocation.open_bot() as bot:
+    with ExitStack() as stack:
+        bound = stack.enter_context(bind(host, config.server.port if port is None else port))
+        bot = stack.enter_context(invocation.open_bot())
+        if config.telemetry.otlp_endpoint:
+            bot.observe(stack.enter_context(closing(connect(config.telemetry.otlp_endpoint))))
         for name, why in bot.plugins.failures.items():
             say(f"Plugin '{name}' is left out: {why}")
         app = create_app(bot, hosts=allowed_hosts(host, config.server.allowed_hosts))

@@ -16,7 +16,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 import shopbot
 from shopbot import phrases
 from shopbot.bot import Bot
-from shopbot.server import feedback, following, health, messages, sessions
+from shopbot.server import feedback, following, messages, operations, sessions
 from shopbot.server.errors import add_handlers
 from shopbot.server.guard import Guard
 from shopbot.server.page import page_routes
@@ -43,7 +43,7 @@ def create_app(bot: Bot, *, hosts: Collection[str] | None = None) -> FastAPI:
     page = page_routes(
         settings.shop.name, greeting=phrases.GREETING, max_message_chars=settings.session.max_message_chars
     )
-    for router in (page, sessions.router, messages.router, following.router, feedback.router, health.router):
+    for router in (page, sessions.router, messages.router, following.router, feedback.router, operations.router):
         app.include_router(router)
     # the last one added is the outermost
     if settings.server.cors_origins:
@@ -54,7 +54,7 @@ def create_app(bot: Bot, *, hosts: Collection[str] | None = None) -> FastAPI:
             allow_headers=_ASKED_HEADERS,
             expose_headers=_TOLD_HEADERS,
         )
-    app.add_middleware(Guard, hosts=hosts, origins=settings.server.cors_origins)
+    app.add_middleware(Guard, hosts=hosts, origins=settings.server.cors_origins, on_response=service.metrics.responded)
     if settings.server.trusted_proxies:
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=[*settings.server.trusted_proxies])
     return app

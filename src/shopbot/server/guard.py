@@ -6,11 +6,15 @@ import asyncio
 import ipaddress
 import json
 import logging
-from collections.abc import Collection
+import re
+import secrets
+from collections.abc import Callable, Collection
 from time import perf_counter
 from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shopbot import logs
 
 _log = logging.getLogger("shopbot.access")
 MAX_BODY_BYTES = 64 * 1024
@@ -18,6 +22,7 @@ _MAX_DRAINED_BYTES = 16 * MAX_BODY_BYTES
 _BODY_TIMEOUT_S = 15.0
 #: The names of this box itself. A foreign page that rebinds its own name to 127.0.0.1 still sends that name as Host.
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _HEADERS = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
     "connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
@@ -45,11 +50,19 @@ class Guard:
     """ASGI middleware: Host and Origin, the body's size, security headers, an access log without personal data.
 
     ``hosts``: the names a request may give as Host (without port); None lets any pass. ``origins``: other origins whose
-    pages may send something from a browser.
+    pages may send something from a browser. ``on_response``: told method, route's pattern and status of every request.
     """
 
-    def __init__(self, app: ASGIApp, *, hosts: Collection[str] | None, origins: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        hosts: Collection[str] | None,
+        origins: Collection[str] = (),
+        on_response: Callable[[str, str, int], None] = lambda method, route, status: None,
+    ) -> None:
         self._app = app
+        self._on_response = on_response
         self._hosts = None if hosts is None else frozenset(name.lower() for name in hosts)
         self._origins = frozenset(origins)
 
@@ -58,12 +71,14 @@ class Guard:
             await self._app(scope, receive, send)
             return
         started, status = perf_counter(), 0
+        asked_as = _request_id(scope)
+        inside = logs.request_id.set(asked_as)
 
         async def send_guarded(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message = {**message, "headers": _with_security(message.get("headers", ()))}
+                message = {**message, "headers": _with_security(message.get("headers", ()), asked_as)}
             await send(message)
 
         try:
@@ -78,7 +93,10 @@ class Guard:
             if not status:
                 await _refuse(_INTERNAL, send_guarded)
         finally:
-            _log_access(scope, status, 1e3 * (perf_counter() - started))
+            method, route = _method(scope), getattr(scope.get("route"), "path", "-")
+            self._on_response(method, route, status)
+            _log_access(method, route, status, 1e3 * (perf_counter() - started))
+            logs.request_id.reset(inside)
 
     def _check_origin(self, scope: Scope) -> None:
         host = _header(scope, b"host")
@@ -181,16 +199,22 @@ async def _refuse(refused: Refused, send: Send) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-def _with_security(headers: Collection[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+def _with_security(headers: Collection[tuple[bytes, bytes]], asked_as: str) -> list[tuple[bytes, bytes]]:
     present = {key.lower() for key, _ in headers}
     added = [(key.encode(), value.encode()) for key, value in _HEADERS.items() if key.encode() not in present]
-    return [*headers, *added]
+    return [*headers, *added, (b"x-request-id", asked_as.encode())]
 
 
-def _log_access(scope: Scope, status: int, elapsed_ms: float) -> None:
-    """The route's pattern, not the path: a session's id is its key, and a path may hold anything."""
-    route = getattr(scope.get("route"), "path", "-")
-    _log.info("%s %s %d %.0f ms", _method(scope), route, status, elapsed_ms)
+def _request_id(scope: Scope) -> str:
+    """The client's name for the request if it is a sane one, else one of ours."""
+    given = _header(scope, b"x-request-id")
+    return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+
+
+def _log_access(method: str, route: str, status: int, elapsed_ms: float) -> None:
+    """The route's pattern, not the path: a path holds a session's id, and may hold anything."""
+    fields = {"method": method, "route": route, "status": status, "ms": round(elapsed_ms)}
+    _log.info("%s %s %d %.0f ms", method, route, status, elapsed_ms, extra=fields)
 
 
 def _method(scope: Scope) -> str:

@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 
 from shopbot.bot import Bot
 from shopbot.server.limits import BusyError, RateLimit, Turns
+from shopbot.server.metrics import Metrics
 
 #: New sessions from one address, for each message a minute that one session may send.
 _SESSIONS_PER_MESSAGE = 10
@@ -32,6 +33,10 @@ class Service:
         #: Set when the service is about to stop: streams of events end, and no turn begins.
         self.draining = asyncio.Event()
         self._streams: dict[str, int] = {}
+        self.metrics = Metrics(bot)
+        self.metrics.watch("shopbot_turns_running", "Turns that are being taken.", lambda: self.turns.running)
+        self.metrics.watch("shopbot_turns_queued", "Turns that wait.", lambda: self.turns.queued)
+        self.metrics.watch("shopbot_streams", "Open streams of events.", lambda: sum(self._streams.values()))
 
     async def drain(self, timeout_s: float) -> None:
         """Turn new and queued turns away, end the streams of events, and wait for the turns that have begun."""

@@ -1,17 +1,20 @@
-"""``/healthz``: the process answers. ``/readyz``: it can take turns."""
+"""``/healthz``: the process answers. ``/readyz``: it can take turns. ``/metrics``: what it has done."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 import shopbot
 from shopbot.errors import ShopbotError
+from shopbot.server.access import Bearer, require_operator
+from shopbot.server.schemas import errors
 from shopbot.server.service import Service, Shared
 
 router = APIRouter(tags=["operations"])
@@ -31,6 +34,20 @@ async def ready(service: Shared) -> JSONResponse:
     reasons = await _reasons(service)
     told = {"status": "unready", "reasons": reasons} if reasons else {"status": "ready", "reasons": []}
     return JSONResponse(told, 503 if reasons else 200, {"Cache-Control": "no-store"})
+
+
+async def _may_read(service: Shared, bearer: Bearer) -> None:
+    """Anybody may, until there are operators' keys."""
+    if service.bot.config.server.operator_keys:
+        await require_operator(service, bearer)
+
+
+@router.get("/metrics", summary="Metrics for Prometheus", response_class=Response, responses=errors(401))
+async def metrics(service: Shared, _allowed: Annotated[None, Depends(_may_read)]) -> Response:
+    """With an operator's key, as soon as the configuration has one."""
+    return Response(
+        service.metrics.render(), headers={"Content-Type": CONTENT_TYPE_LATEST, "Cache-Control": "no-store"}
+    )
 
 
 async def _reasons(service: Service) -> list[str]:
