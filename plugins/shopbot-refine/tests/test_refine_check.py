@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from shopbot_refine.check import check, examine, is_copied, is_state
 from shopbot_refine.decontamination import Guarded
+from shopbot_refine.engines import open_engine
 from shopbot_refine.records import Candidate, Rejected
 from shopbot_refine.sandbox import Sandbox
 
@@ -38,8 +42,21 @@ def candidate(text: str, *acts: str, state: str = "-", name: str = "c", teacher:
     return Candidate(name, state, text, acts, "fixed", teacher)
 
 
+@dataclass(frozen=True)
+class Shop:
+    """The tools, and what plays: nothing, where it is not said."""
+
+    tools: dict[str, Tool]
+    play: Callable[[Candidate], str] = lambda candidate: ""
+
+
+def checked(rows: Sequence[Candidate], shop: Shop, guarded: Sequence[str] = ()) -> list[Candidate | Rejected]:
+    with TemporaryDirectory() as folder, open_engine("local", Path(folder)) as engine:
+        return list(check(rows, shop, Guarded(guarded), engine))
+
+
 def reasons(rows: Sequence[Candidate], tools: dict[str, Tool], guarded: Sequence[str] = ()) -> list[tuple[str, str]]:
-    found = check(rows, tools, Guarded(guarded), lambda _: "")
+    found = checked(rows, Shop(tools), guarded)
     return [(row.id, row.reason if isinstance(row, Rejected) else "") for row in found]
 
 
@@ -163,7 +180,7 @@ def test_the_acts_are_played_on_the_sandbox(tools: dict[str, Tool], sandbox: San
             name="parts",
         ),
     ]
-    found = {row.id: row for row in check(rows, tools, Guarded([]), sandbox.play)}
+    found = {row.id: row for row in checked(rows, Shop(tools, sandbox.play))}
     rejected = {name: row.detail for name, row in found.items() if isinstance(row, Rejected)}
     assert rejected == {"lie": "code reads it as ['affirm']", "russian": "code reads it as ['other_language']"}
     # the yes was really done, and undone

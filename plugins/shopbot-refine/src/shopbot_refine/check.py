@@ -7,14 +7,21 @@ out hold the placeholders still.
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import merge
+from operator import itemgetter
+from typing import ClassVar, Protocol
 
 from shopbot import Tool, fold, open_tool, signatures
 from shopbot_refine.acts import Act, parse_act
 from shopbot_refine.answers import is_hidden
+from shopbot_refine.dataset import fingerprint
 from shopbot_refine.decontamination import Guarded
+from shopbot_refine.engines import PLACE, Columns, Engine, Row, beside
 from shopbot_refine.fill import fill
 from shopbot_refine.prompts import MAX_ACTS
 from shopbot_refine.records import Candidate, Rejected
@@ -33,41 +40,108 @@ class Problem:
     detail: str
 
 
-def check(
-    candidates: Iterable[Candidate],
-    tools: Mapping[str, Tool],
-    guarded: Guarded,
-    play: Callable[[Candidate], str],
-    *,
-    seed: int = 0,
-) -> Iterator[Candidate | Rejected]:
-    """The candidates that hold, in their order, after those that do not.
+class Shop(Protocol):
+    """What a check needs of the shop; it can be pickled."""
 
-    ``guarded``: the messages of every golden and eval set. ``play``: plays a candidate on a sandbox store and says what
-    is wrong, see :meth:`shopbot_refine.sandbox.Sandbox.play`. ``seed``: as in :func:`~shopbot_refine.fill.fill`.
+    @property
+    def tools(self) -> Mapping[str, Tool]: ...
+
+    def play(self, candidate: Candidate) -> str:
+        """What is wrong with a candidate when it is played, or ""; see :meth:`shopbot_refine.sandbox.Sandbox.play`."""
+        ...
+
+
+def check(
+    candidates: Iterable[Candidate], shop: Shop, guarded: Guarded, engine: Engine, *, seed: int = 0
+) -> Iterator[Candidate | Rejected]:
+    """The candidates that hold, and those that do not, in their order.
+
+    ``guarded``: the messages of every golden and eval set. ``seed``: as in :func:`~shopbot_refine.fill.fill`.
     """
-    good: list[Candidate] = []
-    for candidate in candidates:
-        problem = examine(fill(candidate, seed), tools) or _overlap(candidate, guarded, seed)
-        if problem is None:
-            good.append(candidate)
+    came = ({PLACE: place, "row": json.dumps(one.as_json())} for place, one in enumerate(candidates))
+    examined = engine.each(came, Examine(shop, guarded, seed))
+    disputed = engine.together(examined.read("same", *FindDisputed.reads), "same", FindDisputed())
+    left = (
+        row
+        for row, found in beside(examined.read("row", "reason"), disputed.read())
+        if row["reason"] is None and found is None
+    )
+    played = engine.each(left, Replay(shop, seed))
+    failed = (row for row in played.read() if row["reason"] is not None)
+    found = merge(disputed.read(), failed, key=itemgetter(PLACE))
+    for row, later in beside(examined.read("row", "reason", "detail"), found):
+        why, candidate = later or row, json.loads(row["row"])
+        if why["reason"] is None:
+            yield Candidate.from_json(candidate)
         else:
-            yield _reject(candidate, problem)
-    agreed = _agreed(good)
-    seen: set[tuple[str, str]] = set()
-    kept: list[Candidate] = []
-    for candidate in good:
-        place = _place(candidate)
-        if agreed[place] != candidate.acts:
-            yield _reject(candidate, Problem("contradiction", "the same message has other acts elsewhere"))
-        elif place in seen:
-            yield _reject(candidate, Problem("duplicate", "the same message with the same acts came before"))
-        else:
-            seen.add(place)
-            kept.append(candidate)
-    for candidate in kept:
-        wrong = play(fill(candidate, seed))
-        yield _reject(candidate, Problem("replay", wrong)) if wrong else candidate
+            yield Rejected(candidate["id"], why["reason"], why["detail"], candidate)
+
+
+@dataclass(frozen=True, slots=True)
+class Examine:
+    """What is seen in a candidate by itself, before it is played, and what it is compared with others by."""
+
+    shop: Shop
+    guarded: Guarded
+    seed: int
+    reads: ClassVar[Columns] = {"row": str}
+    gives: ClassVar[Columns] = {"row": str, "reason": str, "detail": str, "same": str, "acts": str, "teacher": str}
+
+    def __call__(self, rows: Sequence[Row]) -> Iterator[Row]:
+        for row in rows:
+            candidate = Candidate.from_json(json.loads(row["row"]))
+            filled = fill(candidate, self.seed)
+            problem = examine(filled, self.shop.tools) or _overlap(candidate, filled, self.guarded)
+            if problem is not None:
+                yield {**row, "reason": problem.reason, "detail": problem.detail}
+                continue
+            same = fingerprint([candidate.state, fold(candidate.text) or candidate.text])
+            yield {**row, "same": same, "acts": json.dumps(candidate.acts), "teacher": candidate.teacher}
+
+
+@dataclass(frozen=True, slots=True)
+class FindDisputed:
+    """Of candidates with one message in one state, those that go. What a teacher has seen stands above what was only
+    logged; where that is of several minds, all go."""
+
+    reads: ClassVar[Columns] = {"acts": str, "teacher": str}
+    gives: ClassVar[Columns] = {"reason": str, "detail": str}
+
+    def __call__(self, rows: Iterator[Row]) -> Iterator[Row]:
+        numbers: dict[str, int] = {}
+        taught: set[int] = set()
+        places, said = array("q"), array("q")  # a message that comes a million times fits into memory so
+        for row in rows:
+            number = numbers.setdefault(row["acts"], len(numbers))
+            if row["teacher"]:
+                taught.add(number)
+            places.append(row[PLACE])
+            said.append(number)
+        held = taught or set(numbers.values())
+        agreed = next(iter(held)) if len(held) == 1 else None
+        is_first = True
+        for place, number in zip(places, said, strict=True):
+            if number != agreed:
+                yield {PLACE: place, "reason": "contradiction", "detail": "the same message has other acts elsewhere"}
+            elif not is_first:
+                yield {PLACE: place, "reason": "duplicate", "detail": "the same message with the same acts came before"}
+            else:
+                is_first = False
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What is wrong with a candidate whose acts are played."""
+
+    shop: Shop
+    seed: int
+    reads: ClassVar[Columns] = {"row": str}
+    gives: ClassVar[Columns] = {"reason": str, "detail": str}
+
+    def __call__(self, rows: Sequence[Row]) -> Iterator[Row]:
+        for row in rows:
+            wrong = self.shop.play(fill(Candidate.from_json(json.loads(row["row"])), self.seed))
+            yield {PLACE: row[PLACE], **({"reason": "replay", "detail": wrong} if wrong else {})}
 
 
 def examine(candidate: Candidate, tools: Mapping[str, Tool]) -> Problem | None:
@@ -138,26 +212,7 @@ def _is_producible(act: Act, slots: Mapping[str, Sequence[str]]) -> bool:
     return True
 
 
-def _overlap(candidate: Candidate, guarded: Guarded, seed: int) -> Problem | None:
-    texts = dict.fromkeys((candidate.text, fill(candidate, seed).text))
+def _overlap(candidate: Candidate, filled: Candidate, guarded: Guarded) -> Problem | None:
+    texts = dict.fromkeys((candidate.text, filled.text))
     found = next((match for match in map(guarded.find, texts) if match is not None), None)
     return None if found is None else Problem("eval_overlap", f"near {found[:200]!r}")
-
-
-def _agreed(candidates: Sequence[Candidate]) -> dict[tuple[str, str], tuple[str, ...] | None]:
-    """(state, folded text) → the acts that hold for it; None where there are several answers. What a teacher has seen
-    stands above what was only logged."""
-    found: dict[tuple[str, str], dict[bool, set[tuple[str, ...]]]] = {}
-    for candidate in candidates:
-        by_rank = found.setdefault(_place(candidate), {})
-        by_rank.setdefault(bool(candidate.teacher), set()).add(candidate.acts)
-    best = {place: by_rank.get(True) or by_rank[False] for place, by_rank in found.items()}
-    return {place: next(iter(acts)) if len(acts) == 1 else None for place, acts in best.items()}
-
-
-def _place(candidate: Candidate) -> tuple[str, str]:
-    return candidate.state, fold(candidate.text) or candidate.text
-
-
-def _reject(candidate: Candidate, problem: Problem) -> Rejected:
-    return Rejected(candidate.id, problem.reason, problem.detail, candidate.as_json())

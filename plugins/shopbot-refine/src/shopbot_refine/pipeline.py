@@ -22,7 +22,6 @@ from shopbot import (
     ShopbotError,
     Tool,
     Transcripts,
-    demo_stores,
     home,
     locate_model,
     render_prompt,
@@ -38,9 +37,9 @@ from shopbot_refine.ledger_rows import MICROS
 from shopbot_refine.prompts import system_prompt
 from shopbot_refine.records import Candidate, LoggedTurn, Rejected
 from shopbot_refine.runs import Run, earlier_runs, ledger_path, watermark_path
-from shopbot_refine.sandbox import Sandbox
 from shopbot_refine.seed import load_templates, split_seed
 from shopbot_refine.sets import EVAL_SHARE, refined_sets
+from shopbot_refine.shop import Shop
 from shopbot_refine.stages import (
     STAGES,
     StageError,
@@ -180,9 +179,9 @@ class Pipeline:
         guarded = [*guarded_texts(cases, sets), *own]
 
         def work() -> Iterator[Candidate | Rejected]:
-            with demo_stores() as make_store, Sandbox(make_store(), self.plugins, self.config, cases) as sandbox:
+            with closing(Shop(self.config, self.plugins)) as shop, self._engine() as engine:
                 rows = read_candidates(self.folder, "teach")
-                yield from check.check(rows, self._tools(), Guarded(guarded), sandbox.play, seed=seed)
+                yield from check.check(rows, shop, Guarded(guarded), engine, seed=seed)
 
         identity = _identity(check.VERSION, self.result("teach"), system_prompt(self._tools()), str(seed), *guarded)
         return run_stage(self.folder, "check", identity=identity, work=work)

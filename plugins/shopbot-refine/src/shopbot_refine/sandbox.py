@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from datetime import datetime, timezone
+from functools import lru_cache
 from types import TracebackType
 from typing import Any, cast
 
@@ -33,6 +34,9 @@ from shopbot_refine.records import Candidate
 _HELLO, _HELLO_ACTS = "hello there", ("smalltalk()",)
 #: What code may read without the model, for acts of another name.
 _SAME = {"nevermind": "deny"}
+#: What is read of a store, and how many answers of each are remembered.
+_READS = ("customer", "customer_by_email", "customers_by_postcode", "orders", "order", "product", "products")
+_REMEMBERED = 10_000
 
 
 class Sandbox:
@@ -187,11 +191,16 @@ class _Undone(Exception):  # noqa: N818 - no error: it carries the result out of
 
 
 class _Undoing:
-    """A store whose writes are done and rolled back, and that keeps sessions in memory; the rest is the store's own."""
+    """A store whose writes are done and rolled back, and that keeps sessions in memory; the rest is the store's own.
+
+    Nothing ever changes in it, so what was read is remembered: most candidates ask for the same few orders.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._sessions: dict[str, Mapping[str, Any]] = {}
+        for name in _READS:
+            setattr(self, name, lru_cache(_REMEMBERED)(getattr(store, name)))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
