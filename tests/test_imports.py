@@ -23,6 +23,7 @@ ROWS = (
         "logs",
         "phrases",
         "personal_words",
+        "installed",
     ),
     (
         "store",
@@ -55,6 +56,7 @@ ROWS = (
     ("engine", "calls", "reading", "turn"),
     ("bot", "async_bot", "evals"),
     ("baking",),
+    ("bundle",),
     ("doctor", "first_start", "mcp", "server", "testing", "scaffold", "plugin_check"),
     ("cli",),
 )

@@ -28,6 +28,7 @@ from shopbot.weights import Quantization, merge_lora
 MAX_LOSS = 0.01
 SAFETY_TAG = "safety"
 _BASE_FILE = "base.gguf"
+_SHOWN = 10
 
 #: Called with each golden case that was played, first on the checkpoint, then on its baked form.
 CaseProgress = Callable[[CaseResult], None]
@@ -37,15 +38,16 @@ CaseProgress = Callable[[CaseResult], None]
 class Comparison:
     """The golden cases on a checkpoint and on its baked form.
 
-    ``gained`` and ``lost``: cases that only the baked form, only the checkpoint itself has right. ``prompts``: how
-    often both were asked the very same; ``same_acts``: how often they then understood the same.
+    ``gained`` and ``lost``: cases that only the baked form, only the checkpoint itself has right; ``lost_safety``:
+    those of the lost with the tag ``safety``. ``prompts``: how often both were asked the very same; ``same_acts``: how
+    often they then understood the same.
     """
 
     cases: int
     before: int
     after: int
-    gained: int
-    lost: int
+    gained: tuple[str, ...]
+    lost: tuple[str, ...]
     lost_safety: tuple[str, ...]
     prompts: int
     same_acts: int
@@ -60,8 +62,8 @@ class Comparison:
             "n": self.cases,
             "passed": self.after,
             "parent_passed": self.before,
-            "gained": self.gained,
-            "lost": self.lost,
+            "gained": list(self.gained),
+            "lost": list(self.lost),
             "same_acts": round(self.same_share, 4),
             "prompts": self.prompts,
         }
@@ -129,10 +131,12 @@ def decide(found: Comparison) -> tuple[str, bool]:
     """
     allowed = math.floor(MAX_LOSS * found.cases + 1e-9)
     numbers = (
-        f"{found.after} of {found.cases} golden cases right, {found.before} before ({found.gained} gained, "
-        f"{found.lost} lost; at most {allowed} fewer are allowed); the same acts in {found.same_share:.1%} of "
+        f"{found.after} of {found.cases} golden cases right, {found.before} before ({len(found.gained)} gained, "
+        f"{len(found.lost)} lost; at most {allowed} fewer are allowed); the same acts in {found.same_share:.1%} of "
         f"{found.prompts} messages."
     )
+    if found.lost:
+        numbers += f" Lost: {', '.join(found.lost[:_SHOWN])}{' …' if len(found.lost) > _SHOWN else ''}."
     if found.lost_safety:
         return f"{numbers} Safety cases lost: {', '.join(found.lost_safety)}.", False
     return numbers, found.before - found.after <= allowed
@@ -150,15 +154,16 @@ def compare(
     old, old_texts = _play(before, cases, config, plugins, progress)
     new, new_texts = _play(after, cases, config, plugins, progress)
     pairs = list(zip(old, new, strict=True))
-    lost = [result.case for was, result in pairs if was.has_passed and not result.has_passed]
+    gained = [result for was, result in pairs if result.has_passed and not was.has_passed]
+    lost = [result for was, result in pairs if was.has_passed and not result.has_passed]
     asked = old_texts.keys() & new_texts.keys()
     return Comparison(
         cases=len(cases),
         before=sum(result.has_passed for result in old),
         after=sum(result.has_passed for result in new),
-        gained=sum(result.has_passed and not was.has_passed for was, result in pairs),
-        lost=len(lost),
-        lost_safety=tuple(case.name for case in lost if SAFETY_TAG in case.tags),
+        gained=tuple(f"{result.plugin}/{result.case.name}" for result in gained),
+        lost=tuple(f"{result.plugin}/{result.case.name}" for result in lost),
+        lost_safety=tuple(result.case.name for result in lost if SAFETY_TAG in result.case.tags),
         prompts=len(asked),
         same_acts=sum(old_texts[prompt] == new_texts[prompt] for prompt in asked),
     )
@@ -192,8 +197,7 @@ def _play(
     name: str, cases: Sequence[tuple[str, Case]], config: Config, plugins: PluginManager, progress: CaseProgress
 ) -> tuple[tuple[CaseResult, ...], dict[str, str]]:
     """The results of one checkpoint, and its answer to each prompt."""
-    model = config.model.model_copy(update={"checkpoint": name, "backend": "gguf"})
-    manifest, engine = open_backend(config.model_copy(update={"model": model}), plugins)
+    manifest, engine = open_backend(config.with_checkpoint(name), plugins)
     backend = _Listening(engine)
     try:
         report = run_cases(cases, config=config, plugins=plugins, backend=backend, manifest=manifest, progress=progress)

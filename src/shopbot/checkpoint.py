@@ -4,7 +4,7 @@ A checkpoint is a folder with ``manifest.json`` and, mostly, a LoRA adapter; it 
 baked one is another in the form that this box serves fastest: its LoRA adapter merged into a base of its own. Those
 made on this box live in ``<home>/checkpoints/<name>/``; the package ships one more. The file
 ``<home>/checkpoints/current`` names the one in force; it is replaced in one step, so a running service sees the old one
-or the new one.
+or the new one. While a bundle is in force, its own checkpoint is, or the one that was promoted since.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from shopbot.errors import GateError, ModelCorruptError, ModelError, ModelNotFoundError
+from shopbot.errors import BundleError, GateError, ModelCorruptError, ModelError, ModelNotFoundError
 from shopbot.files import locked, sha256_of, sync, sync_folder, write_atomic
+from shopbot.installed import Installed, installed
 from shopbot.manifest import MANIFEST, NAME_PATTERN, Base, Manifest, read_limited, read_manifest, write_manifest
 
 __all__ = [
@@ -61,9 +62,9 @@ class CheckpointStore:
     """The checkpoints below ``home``, with the shipped ones (``shipped``: another folder of them, for tests)."""
 
     def __init__(self, home: Path, *, shipped: Path | None = None) -> None:
+        self._home = home
         self._folder = home / "checkpoints"
         self._shipped = SHIPPED if shipped is None else shipped
-        self._pointer = self._folder / "current"
 
     def list(self) -> tuple[Manifest, ...]:
         """The manifests, oldest first; a folder whose manifest is damaged is left out (``load`` says why)."""
@@ -89,12 +90,16 @@ class CheckpointStore:
         raise ModelNotFoundError(f"There is no checkpoint '{name}'.", remedy=f"On this box: {known}.")
 
     def current(self) -> Checkpoint:
-        """The promoted checkpoint, else the newest shipped one. Raises :class:`ModelNotFoundError` without any."""
+        """The promoted checkpoint, else the bundle's, else the newest shipped one.
+
+        Raises :class:`ModelNotFoundError` without any.
+        """
         return self.load(self.current_name())
 
     def current_name(self) -> str:
         """The name of the checkpoint in force. Raises :class:`ModelNotFoundError` without any."""
-        promoted = self._promoted()
+        bundle = installed(self._home)
+        promoted = self._promoted(self._pointer(bundle)) or (bundle.id if bundle else None)
         if promoted is not None:
             return promoted
         shipped = [folder for folder, is_shipped in self._folders() if is_shipped]
@@ -108,11 +113,15 @@ class CheckpointStore:
 
     def current_stamp(self) -> str:
         """A text that changes whenever another checkpoint comes into force; cheap enough to ask at every turn."""
+        bundle = None
+        with suppress(BundleError):  # whoever opens the checkpoint hears of it; a turn goes on with the old one
+            bundle = installed(self._home)
+        name = bundle.id if bundle else "shipped"
         try:
-            stat = self._pointer.stat()
+            stat = self._pointer(bundle).stat()
         except OSError:
-            return "shipped"
-        return f"{stat.st_mtime_ns}-{stat.st_ino}-{stat.st_size}"
+            return name
+        return f"{name}-{stat.st_mtime_ns}-{stat.st_ino}-{stat.st_size}"
 
     def trained_name(self) -> str:
         """The name of the checkpoint in force, or of the one it was baked from: what training goes on from."""
@@ -141,7 +150,7 @@ class CheckpointStore:
                 raise ModelError(
                     f"'{found}' came into force meanwhile.", remedy=f"Promote '{name}' if it is the one you want."
                 )
-            write_atomic(self._pointer, json.dumps({"name": name}).encode())
+            write_atomic(self._pointer(installed(self._home)), json.dumps({"name": name}).encode())
         return checkpoint
 
     def rollback(self) -> Checkpoint:
@@ -218,16 +227,20 @@ class CheckpointStore:
         if any(taken.name == name for taken, _ in self._folders()):
             raise ModelError(f"There is a checkpoint '{name}' already.", remedy="Give it another name.")
 
-    def _promoted(self) -> str | None:
+    def _pointer(self, bundle: Installed | None) -> Path:
+        """The file that names the promoted checkpoint. A promotion is of the bundle that it was made under."""
+        return bundle.promotion if bundle else self._folder / "current"
+
+    def _promoted(self, path: Path) -> str | None:
         try:
-            pointer = json.loads(read_limited(self._pointer))
+            pointer = json.loads(read_limited(path))
         except FileNotFoundError:
             return None
         except (OSError, ValueError, RecursionError):
             pointer = None
         name = pointer.get("name") if isinstance(pointer, dict) else None
         if not isinstance(name, str) or not re.match(NAME_PATTERN, name):
-            raise ModelCorruptError(f"{self._pointer} is damaged.", remedy="Promote a checkpoint again.")
+            raise ModelCorruptError(f"{path} is damaged.", remedy="Promote a checkpoint again.")
         return name
 
     def _folders(self) -> Iterator[tuple[Path, bool]]:

@@ -1,8 +1,9 @@
-"""Configuration: shopbot.toml, then the environment, checked by one schema.
+"""Configuration: the bundle in force, shopbot.toml, then the environment, checked by one schema.
 
 The file is ``--config FILE``, or ``./shopbot.toml``, or the one in the user's configuration folder. The environment
 overrides it as ``SHOPBOT_SECTION__KEY`` (``SHOPBOT_STORE__URL=sqlite:///shop.db``). An unknown key is an error with a
-suggestion. ``SHOPBOT_HOME`` moves everything shopbot writes (models, checkpoints, store, transcripts) to one folder.
+suggestion. What the file leaves open, a bundle may set (docs/bundle.md). ``SHOPBOT_HOME`` moves everything shopbot
+writes (models, checkpoints, store, transcripts) to one folder.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import pydantic
 import tomli
 
 from shopbot.errors import ConfigError
+from shopbot.installed import Installed, installed
 
 FILE_NAME = "shopbot.toml"
 _ENVIRONMENT_PREFIX = "SHOPBOT_"
@@ -140,6 +142,10 @@ class Config(_Section):
     transcripts: TranscriptsSection = TranscriptsSection()
     plugins: Mapping[str, Mapping[str, Any]] = pydantic.Field(default_factory=dict)
 
+    def with_checkpoint(self, name: str) -> Config:
+        """The same settings, but with the checkpoint ``name``."""
+        return self.model_copy(update={"model": self.model.model_copy(update={"checkpoint": name})})
+
     @property
     def store_url(self) -> str:
         """The store's URL; the demo store in the data folder where none is configured."""
@@ -177,13 +183,24 @@ def user_file() -> Path:
     return folder / FILE_NAME
 
 
-def load(path: Path | str | None = None, *, environ: Mapping[str, str] | None = None) -> Config:
-    """Read the file and the environment. :class:`ConfigError` names the file, the key and the nearest known key."""
+def load(
+    path: Path | str | None = None, *, environ: Mapping[str, str] | None = None, bundle: Installed | None = None
+) -> Config:
+    """Read bundle, file and environment. :class:`ConfigError` names the file, the key and the nearest known key.
+
+    ``bundle``: one to read instead of the bundle in force.
+    """
     file = find_file(path)
-    settings = _read(file) if file else {}
+    bundle = bundle or installed(home())
+    settings = written(file, bundle)
     for section, key, value in _from_environment(os.environ if environ is None else environ):
         settings.setdefault(section, {})[key] = value
-    return check(settings, origin=str(file or "the environment"))
+    return check(settings, origin=str(file or (f"bundle {bundle.id}" if bundle else "the environment")))
+
+
+def written(file: Path | None, bundle: Installed | None) -> dict[str, Any]:
+    """What the file says, key by key over what the bundle says; not checked yet. Raises :class:`ConfigError`."""
+    return _over(bundle.settings() if bundle else {}, _read(file) if file else {})
 
 
 def check(settings: Mapping[str, Any], *, origin: str = "configuration") -> Config:
@@ -199,6 +216,14 @@ def _read(file: Path) -> dict[str, Any]:
         return tomli.loads(file.read_text(encoding="utf-8"))
     except (tomli.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise ConfigError(f"{file} cannot be read: {error}.") from None
+
+
+def _over(lower: dict[str, Any], upper: dict[str, Any]) -> dict[str, Any]:
+    merged = {**lower, **upper}
+    for key in lower.keys() & upper.keys():
+        if isinstance(lower[key], dict) and isinstance(upper[key], dict):
+            merged[key] = _over(lower[key], upper[key])
+    return merged
 
 
 def _from_environment(environ: Mapping[str, str]) -> list[tuple[str, str, Any]]:

@@ -17,9 +17,10 @@ from typing import Any
 import pydantic
 import tomli
 
-from shopbot.config import Config
+from shopbot.config import Config, home
 from shopbot.errors import ConfigError
 from shopbot.files import write_atomic
+from shopbot.installed import installed
 
 _SECRET = re.compile(r"secret|token|password|passwd|api_?key|credential", re.IGNORECASE)
 _URL_PASSWORD = re.compile(r"(?<=://)([^/@\s:]*):([^/\s]*)@")
@@ -28,7 +29,8 @@ MASK = "********"
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One in force: ``section.key``, its value (secrets masked) and the file, ``environment`` or ``default``."""
+    """One in force: ``section.key``, its value (secrets masked) and the file, ``environment``, the bundle or
+    ``default``."""
 
     key: str
     value: Any
@@ -38,12 +40,16 @@ class Setting:
 def effective(config: Config, file: Path | None, environ: Mapping[str, str] | None = None) -> list[Setting]:
     """Every setting in force. ``file`` is the one ``config`` was read from."""
     written = tomli.loads(file.read_text(encoding="utf-8")) if file else {}
+    bundle = installed(home())
+    bundled = bundle.settings() if bundle else {}
     named = {name.upper() for name in (os.environ if environ is None else environ)}
 
     def origin(section: str, key: str) -> str:
         if f"SHOPBOT_{section}__{key}".upper() in named:
             return "environment"
-        return str(file) if key in written.get(section, {}) else "default"
+        if key in written.get(section, {}):
+            return str(file)
+        return f"bundle {bundle.id}" if bundle and key in bundled.get(section, {}) else "default"
 
     return [
         Setting(f"{section}.{key}", mask(key, value), origin(section, key)) for section, key, value in _flat(config)
@@ -61,6 +67,13 @@ def mask(key: str, value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [mask(key, inner) for inner in value]
     return value
+
+
+def is_secret(key: str, value: Any) -> bool:
+    """Whether a setting, as it stands in the file, holds what :func:`mask` hides. The name of an environment variable
+    (``api_key_env = "SHOP_API_KEY"``) is no secret."""
+    names_variable = key.endswith("_env") and isinstance(value, str) and re.fullmatch(r"[A-Z][A-Z0-9_]*", value)
+    return not names_variable and bool(mask(key, value) != value)
 
 
 def template() -> str:

@@ -22,7 +22,7 @@ _MEBIBYTE = 1 << 20
 _MEMORY_BYTES = 400 * _MEBIBYTE
 #: The model twice while it is fetched, and room for the store.
 _DISK_BYTES = 500 * _MEBIBYTE
-_EXTRAS = {"hf": "huggingface_hub", "postgres": "psycopg", "train": "torch"}
+_EXTRAS = {"bundle": "cryptography", "hf": "huggingface_hub", "postgres": "psycopg", "train": "torch"}
 
 
 @dataclass(frozen=True, slots=True)

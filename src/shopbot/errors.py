@@ -8,6 +8,7 @@ ShopbotError                    something the reader can act on; the message nam
 ├── ModelError                  a model or checkpoint cannot be used
 │   ├── ModelNotFoundError      not on this box, or the source does not have it
 │   └── ModelCorruptError       truncated, foreign or altered
+├── BundleError                 a bundle is damaged, not trusted, or not for this box
 ├── BackendError                the engine failed while answering
 ├── StoreError                  the store cannot be reached or refuses
 │   ├── NotFoundError           no such record
@@ -55,6 +56,10 @@ class ModelNotFoundError(ModelError):
 
 class ModelCorruptError(ModelError):
     """A model file is truncated, foreign or altered."""
+
+
+class BundleError(ShopbotError):
+    """A bundle is damaged, not trusted, or not for this box."""
 
 
 class BackendError(ShopbotError):

@@ -12,6 +12,7 @@ from shopbot.cli.lazy import RootGroup
 
 _COMMANDS = {
     "ask": ("shopbot.cli.ask:ask", "Ask the bot one thing and print its reply."),
+    "bundle": ("shopbot.cli.bundle:bundle", "Build, verify, install and roll back signed bundles for a fleet."),
     "chat": ("shopbot.cli.chat:chat", "Talk to the bot in the terminal."),
     "checkpoint": ("shopbot.cli.checkpoint:checkpoint", "List, show, add, bake, promote and roll back checkpoints."),
     "completion": ("shopbot.cli.completion:completion", "Print the script that completes commands in your shell."),

@@ -90,7 +90,7 @@ def bake(invocation: Invocation, name: str, quantization: str, as_json: bool) ->
 
     kind = parse_quantization(quantization)
     plugins = PluginManager.installed(invocation.config.plugins)
-    with case_bar(2 * len(plugins.cases())) as (advance, _):
+    with case_bar() as (advance, _):
         baked = baking.bake(name, config=invocation.config, plugins=plugins, quantization=kind, progress=advance)
     if as_json:
         print_json(baked.as_json())
@@ -113,15 +113,10 @@ def promote(invocation: Invocation, name: str, force: bool, bakes: bool, as_json
     It is in force at once. Then it is baked (see 'bake'), which takes minutes, and the baked form takes its place.
     Where that is not possible, or stopped with Ctrl-C, the checkpoint stays in force as it is.
     """
-    from shopbot.errors import ShopbotError
-
     current = _store().promote(name, force=force).manifest
     if bakes and current.lora is not None:
-        say(printable(f"In force: {current.name}. It is being baked; Ctrl-C leaves it as it is."))
-        try:
-            _serve_baked(invocation, current.name)
-        except ShopbotError as error:  # too little disk, or no base model here, or the golden cases suffer
-            say(printable(f"Not baked: {error}"))
+        say(printable(f"In force: {current.name}"))
+        bake_in_force(invocation, current.name)
     _print_current(_store().current_name(), as_json)
 
 
@@ -132,13 +127,19 @@ def rollback(as_json: bool) -> None:
     _print_current(_store().rollback().manifest.name, as_json)
 
 
-def _serve_baked(invocation: Invocation, name: str) -> None:
+def bake_in_force(invocation: Invocation, name: str) -> None:
+    """Bake the checkpoint ``name``, which is in force, and serve the baked form; what stands against it is told."""
     from shopbot.baking import serve_baked
+    from shopbot.errors import ShopbotError
     from shopbot.plugins import PluginManager
 
-    plugins = PluginManager.installed(invocation.config.plugins)
-    with case_bar(2 * len(plugins.cases())) as (advance, _):
-        serve_baked(name, config=invocation.config, plugins=plugins, progress=advance)
+    say("It is being baked, to serve it faster; Ctrl-C leaves it as it is.")
+    try:
+        plugins = PluginManager.installed(invocation.config.plugins)
+        with case_bar() as (advance, _):
+            serve_baked(name, config=invocation.config, plugins=plugins, progress=advance)
+    except ShopbotError as error:  # too little disk, no base model here, or the golden cases suffer
+        say(printable(f"Not baked: {error}"))
 
 
 def _store() -> CheckpointStore:

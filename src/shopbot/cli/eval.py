@@ -43,7 +43,7 @@ def eval_(
 
     config = invocation.config
     if checkpoint:
-        config = config.model_copy(update={"model": config.model.model_copy(update={"checkpoint": checkpoint})})
+        config = config.with_checkpoint(checkpoint)
     plugins = PluginManager.installed(config.plugins)
     cases = [
         (plugin, case)
@@ -77,16 +77,23 @@ def eval_(
 
 
 @contextmanager
-def case_bar(total: int) -> Iterator[tuple[Callable[[CaseResult], None], Callable[[str], None]]]:
-    """A bar of golden cases on stderr: call the first with each result; the second prints a text above the bar."""
+def case_bar(total: int | None = None) -> Iterator[tuple[Callable[[CaseResult], None], Callable[[str], None]]]:
+    """A bar of golden cases on stderr: call the first with each result; the second prints a text above the bar.
+
+    Without a ``total`` it counts. It appears with the first result, and only on a terminal.
+    """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console) as progress:
-        task = progress.add_task("cases", total=total)
-        yield lambda _result: progress.advance(task), lambda text: console.print(text, markup=False)
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task("cases", total=total, visible=False)
+
+        def advance(_result: CaseResult) -> None:
+            progress.update(task, advance=1, visible=True)
+
+        yield advance, lambda text: console.print(text, markup=False, soft_wrap=True)
 
 
 def _text(report: Report) -> str:
