@@ -19,10 +19,11 @@ import numpy as np
 from shopbot import Transcripts
 from shopbot_refine.acts import Act
 from shopbot_refine.dataset import DatasetError
+from shopbot_refine.injections import find_injection
 from shopbot_refine.records import LoggedTurn, Rejected
 from shopbot_refine.stages import StageError, write_json
 
-VERSION = 1
+VERSION = 2
 _WATERMARK = "highest_id"
 
 
@@ -141,9 +142,16 @@ def _read_turn(turn: Mapping[str, Any]) -> LoggedTurn | Rejected | None:
             outcome=turn["outcome"],
             reply=_string(turn.get("reply", "")),
             confidence=min((float(act["confidence"]) for act in acts or ()), default=None),
+            **_feedback(turn.get("feedback") or {}),
         )
     except (KeyError, TypeError, ValueError):
         return Rejected(name, "unreadable", "The record is not in the form that shopbot writes.", raw)
+
+
+def _feedback(given: Mapping[str, Any]) -> dict[str, str]:
+    """The customer's rating, and their words where they say nothing to a model."""
+    comment = _string(given.get("text", ""))
+    return {"rating": _string(given.get("rating", "")), "comment": "" if find_injection(comment) else comment}
 
 
 def _act(act: Mapping[str, Any]) -> str:

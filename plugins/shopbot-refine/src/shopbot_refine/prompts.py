@@ -98,6 +98,8 @@ def judge_request(turn: LoggedTurn, system: str, *, second_opinion: bool = False
         "text": _plain(turn.text),
         "logged": [_plain(act) for act in turn.acts[:MAX_ACTS]],
     }
+    if turn.rating:  # a turn without feedback is the question it has always been
+        question["feedback"] = _plain(f"{turn.rating}: {turn.comment}" if turn.comment else turn.rating)
     if second_opinion:
         question["second_opinion"] = True
     return Request("judge", system, json.dumps(question, ensure_ascii=False), JUDGE_SCHEMA, JUDGE_TOKENS)

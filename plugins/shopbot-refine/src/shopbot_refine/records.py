@@ -25,7 +25,8 @@ class LoggedTurn:
     ``id`` is unique and stable. ``session`` is shared by the turns of one conversation. ``state`` is the dialogue state
     that the message came in (``"-"``: nothing was open). ``acts`` are what the log says was meant, in act form; they
     may be wrong. ``at`` is ISO 8601 in UTC, ``outcome`` the transcript's word for how the turn ended, ``confidence``
-    the least of its acts'; empty or None: the log does not say.
+    the least of its acts'; empty or None: the log does not say. ``rating`` is what the customer thought of the reply,
+    ``up`` or ``down``, and ``comment`` what they said of it.
     """
 
     id: str
@@ -37,6 +38,8 @@ class LoggedTurn:
     outcome: str = ""
     reply: str = ""
     confidence: float | None = None
+    rating: str = ""
+    comment: str = ""
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -24,7 +24,7 @@ from shopbot_refine.engines import PLACE, Columns, Row
 from shopbot_refine.engines.local import open_local
 from shopbot_refine.records import LoggedTurn, Rejected
 
-VERSION = 1
+VERSION = 2
 #: What the store knows of a session's customer; None: nobody, or it was never told who asked.
 Known = Callable[[str], "tuple[Customer, Iterable[Order]] | None"]
 #: Hashes stay inside one run and are never written: the key need not be secret, and a fixed one keeps runs alike.
@@ -115,6 +115,8 @@ def _redact_turn(redactor: Redactor, turn: LoggedTurn, *, name: str, session: st
         at=turn.at if _TIME.fullmatch(turn.at) else "",
         outcome=turn.outcome if _OUTCOME.fullmatch(turn.outcome) else "",
         reply=redactor.text(turn.reply),
+        rating=turn.rating if turn.rating in ("up", "down") else "",
+        comment=redactor.text(turn.comment),
     )
 
 

@@ -148,6 +148,8 @@ def names(acts: Iterable[str]) -> frozenset[str]:
 def _unjudged(turn: LoggedTurn, answer: Answer, doubt: Doubt, counts: TeachCounts) -> Candidate | Rejected:
     if answer.failure not in _UNJUDGED:
         return Rejected(turn.id, answer.failure, one_line(answer.detail), turn.as_json())
+    if turn.rating == "down":
+        return Rejected(turn.id, "rated_down", f"the customer was not content; {answer.failure}", turn.as_json())
     suspicion = doubt.suspicion.get(turn.id, 0.0)
     if suspicion >= SUSPECT:
         return Rejected(turn.id, "suspect_label", f"suspicion {suspicion:.2f}; {answer.failure}", turn.as_json())
