@@ -13,7 +13,7 @@ import os
 import secrets
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 from time import monotonic
@@ -35,10 +35,12 @@ from shopbot.session import SessionState, SessionView
 from shopbot.session import load as load_state
 from shopbot.stages import Observer
 from shopbot.store import Feedback, Message, SessionMode, Store
+from shopbot.textindex import plain
+from shopbot.tools import Tool
 from shopbot.transcript import Recorder
 from shopbot.turn import Mind, Request, TurnTaker
 from shopbot.types import Reply
-from shopbot.understand import PROMPT_FORMAT, Calibration, Understanding
+from shopbot.understand import NO_DIALOGUE, PROMPT_FORMAT, Calibration, Understanding, Understood
 
 _MAX_LOCKS = 10_000
 _RETRIES = 3
@@ -246,6 +248,16 @@ class Bot:
         act, written = read_call(known, arguments, max_chars=self.config.session.max_message_chars)
         return self._take(Request(session_id, written, play=play_call(act, known.effect)))
 
+    def understand(self, message: str, tools: Iterable[Tool], *, must_call: bool = False) -> Understood:
+        """What the model makes of a message where these are the tools, another program's perhaps. Nothing is played.
+
+        ``must_call``: one of the tools is meant, whatever else it could be. Raises
+        :class:`~shopbot.errors.BackendError`.
+        """
+        with self._serving.turn() as mind:
+            bias = NO_DIALOGUE if must_call else None
+            return self._understanding(mind.manifest, mind.backend, tools, bias)(plain(message), "-")
+
     def pending(self, session_id: str) -> Pending | None:
         """The action that was read back and waits for the customer's yes, if one does."""
         return pending(load_state(self.store, session_id)[0])
@@ -369,16 +381,23 @@ class Bot:
                 handoff_sentence=self._handoff_sentence,
             )
         )
-        calibration = Calibration(**manifest.calibration) if manifest and manifest.calibration else Calibration()
-        trained = manifest.tools if manifest else ()
-        understanding = Understanding(
+        return Mind(manifest, backend, self._understanding(manifest, backend, self.tools.values()), engine)
+
+    def _understanding(
+        self,
+        manifest: Manifest | None,
+        backend: ModelBackend,
+        tools: Iterable[Tool],
+        bias: Mapping[str, float] | None = None,
+    ) -> Understanding:
+        """How that checkpoint reads messages where these are the tools. ``bias`` counts beside the checkpoint's own."""
+        return Understanding(
             backend,
-            self.tools.values(),
-            trained=trained,
-            calibration=calibration,
-            bias=manifest.bias if manifest else None,
+            tools,
+            trained=manifest.tools if manifest else (),
+            calibration=Calibration(**manifest.calibration) if manifest and manifest.calibration else None,
+            bias={**(manifest.bias or {} if manifest else {}), **(bias or {})},
         )
-        return Mind(manifest, backend, understanding, engine)
 
     def _lock(self, session_id: str) -> threading.RLock:
         with self._locks_guard:

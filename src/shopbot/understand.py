@@ -22,13 +22,15 @@ from shopbot.backends import Completion, ModelBackend
 from shopbot.session import open_tool
 from shopbot.textindex import TextIndex, fold
 from shopbot.tools import Tool
-from shopbot.types import Act, Tokens
+from shopbot.types import DIALOGUE_ACTS, Act, Tokens
 
 PROMPT_FORMAT = 1
 #: Never changes, so the engine reads it once.
 PROMPT_HEAD = "<|im_start|>shop acts\n"
 #: Added to an act's logit, it makes the act impossible while there is another.
 NEVER = -100.0
+#: A bias that leaves tools only.
+NO_DIALOGUE: Mapping[str, float] = dict.fromkeys(DIALOGUE_ACTS, NEVER)
 #: A word that the model copied with a slip is put right when it is this similar (0–100) to a stretch of the message.
 SNAP_SIMILARITY = 86.0
 #: A message may be about a tool without training if its nearest example is that near (cosine, 0–1) …
@@ -204,7 +206,7 @@ class Understanding:
         novelty, tokens = self._novelty(message), Tokens()
         if novelty is None:
             return self._read(message, state, self.tools)
-        if novelty.veto <= 1:
+        if novelty.veto <= 1 and len(self._novel) < len(self.tools):
             trained = self._read(message, state, [name for name in self.tools if name not in self._novel])
             act = trained.acts[0] if trained.acts else None
             if act is not None and act.name in self.tools and act.confidence >= novelty.veto:

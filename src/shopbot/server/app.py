@@ -17,6 +17,7 @@ import shopbot
 from shopbot import phrases
 from shopbot.bot import Bot
 from shopbot.server import feedback, following, messages, operations, sessions
+from shopbot.server.completions import routes as completions
 from shopbot.server.errors import add_handlers
 from shopbot.server.guard import Guard
 from shopbot.server.page import page_routes
@@ -43,7 +44,8 @@ def create_app(bot: Bot, *, hosts: Collection[str] | None = None) -> FastAPI:
     page = page_routes(
         settings.shop.name, greeting=phrases.GREETING, max_message_chars=settings.session.max_message_chars
     )
-    for router in (page, sessions.router, messages.router, following.router, feedback.router, operations.router):
+    parts = (sessions, messages, following, feedback, completions, operations)
+    for router in (page, *(part.router for part in parts)):
         app.include_router(router)
     # the last one added is the outermost
     if settings.server.cors_origins:

@@ -18,8 +18,8 @@ _RECONNECT_MS = 2000
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
-def event(name: str, data: Mapping[str, Any], number: int | None = None) -> bytes:
-    """One event; ``number`` is its id."""
+def event(name: str | None, data: Mapping[str, Any], number: int | None = None) -> bytes:
+    """One event; ``number`` is its id. None as its name: a plain message."""
     return format_sse_event(
         event=name, data_str=json.dumps(data, ensure_ascii=False), id=None if number is None else str(number)
     )
@@ -28,13 +28,20 @@ def event(name: str, data: Mapping[str, Any], number: int | None = None) -> byte
 class EventStream(StreamingResponse):
     """The response that sends ``events``, and a comment whenever none has come for :data:`KEEP_ALIVE_S`.
 
-    ``on_close`` is called when the stream has ended, whoever ended it.
+    ``on_close`` is called when the stream has ended, whoever ended it. ``reconnects``: whether a browser that lost the
+    connection should connect again.
     """
 
     media_type = MEDIA_TYPE
 
-    def __init__(self, events: AsyncGenerator[bytes, None], *, on_close: Callable[[], None] = lambda: None) -> None:
-        super().__init__(_kept_alive(events), headers=_HEADERS)
+    def __init__(
+        self,
+        events: AsyncGenerator[bytes, None],
+        *,
+        on_close: Callable[[], None] = lambda: None,
+        reconnects: bool = True,
+    ) -> None:
+        super().__init__(_kept_alive(events, reconnects), headers=_HEADERS)
         self._on_close = on_close
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -44,8 +51,9 @@ class EventStream(StreamingResponse):
             self._on_close()
 
 
-async def _kept_alive(events: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:
-    yield format_sse_event(retry=_RECONNECT_MS)
+async def _kept_alive(events: AsyncGenerator[bytes, None], reconnects: bool) -> AsyncIterator[bytes]:
+    if reconnects:
+        yield format_sse_event(retry=_RECONNECT_MS)
     coming: asyncio.Future[bytes] | None = None
     try:
         while True:
