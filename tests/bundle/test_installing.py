@@ -287,3 +287,29 @@ def test_a_pointer_that_leads_away(fleet: Any, name: Any) -> None:
     assert home() == fleet.home
     assert Shelf(fleet.home).rollback() is None
     assert load().shop.name == "the shop"
+
+
+def test_a_running_bot_follows_without_losing_a_turn(fleet: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from shopbot.bot import Bot
+    from shopbot.first_start import ensure_store
+
+    monkeypatch.setenv("SHOPBOT_MODEL__BACKEND", "gguf")
+    (fleet.folder / "cases.toml").write_text('[[case]]\nname = "anything"\n[[case.turn]]\nsay = "hello"\n')
+    one, two = fleet.build("1"), fleet.build("2")
+    fleet.install(one)
+    config = load()
+    ensure_store(config, say=lambda text: None)
+
+    def follows(bot: Bot, wanted: str) -> bool:
+        for _ in range(500):
+            assert bot.session().ask("hello").text
+            if bot.manifest is not None and bot.manifest.name == wanted:
+                return True
+        return False
+
+    with Bot.open(config) as bot:
+        assert follows(bot, "acme-1")
+        fleet.install(two)
+        assert follows(bot, "acme-2")
+        Shelf(fleet.home).rollback()
+        assert follows(bot, "acme-1")
