@@ -21,6 +21,7 @@ from types import TracebackType
 from typing import Any
 
 from shopbot.backends import BackendSettings, ModelBackend
+from shopbot.backends.absent import AbsentBackend
 from shopbot.calls import Pending, pending, play_answer, play_call, play_introduction, read_call
 from shopbot.checkpoint import CheckpointStore, Manifest
 from shopbot.config import Config, home, load
@@ -448,8 +449,10 @@ def open_backend(config: Config, plugins: PluginManager) -> tuple[Manifest | Non
     if name in factories:
         settings = BackendSettings(None, threads=threads, slots=config.model.slots, context=config.model.context)
         return None, factories[name](settings)
+    if name == "none":
+        return None, AbsentBackend()
     if name != "gguf":
-        known = ", ".join(sorted([*factories, "gguf"]))
+        known = ", ".join(sorted([*factories, "gguf", "none"]))
         raise ConfigError(f"There is no backend '{name}'.", remedy=f"Known: {known}.")
     checkpoints = CheckpointStore(home())
     checkpoint = checkpoints.load(config.model.checkpoint) if config.model.checkpoint else checkpoints.current()

@@ -53,7 +53,8 @@ class StoreSection(_Section):
 
 
 class ModelSection(_Section):
-    """The model that understands. ``threads`` 0: as many as there are cores, at most 4."""
+    """The model that understands. ``backend``: gguf, one of a plugin's, or none, for a bot that is only called by other
+    programs. ``threads`` 0: as many as there are cores, at most 4."""
 
     backend: str = "gguf"
     source: str = ""
@@ -145,6 +146,10 @@ class Config(_Section):
     def with_checkpoint(self, name: str) -> Config:
         """The same settings, but with the checkpoint ``name``."""
         return self.model_copy(update={"model": self.model.model_copy(update={"checkpoint": name})})
+
+    def without_model(self) -> Config:
+        """The same settings for a bot that understands no messages."""
+        return self.model_copy(update={"model": self.model.model_copy(update={"backend": "none"})})
 
     @property
     def store_url(self) -> str:

@@ -149,6 +149,16 @@ def test_it_can_be_stopped_while_its_client_is_still_there(shop: Any, number: si
     assert "Traceback" not in log
 
 
+def test_it_needs_no_model(shop: Any) -> None:
+    """The home of this test has none, and nothing may be fetched."""
+    del shop.environment["SHOPBOT_MODEL__BACKEND"]
+    ended = shop.run("mcp", SHOPBOT_OFFLINE="1")
+    assert ended.returncode == 0, ended.stderr
+    assert not (shop.home / "models").exists()
+    asked = shop.run("ask", "purple monkey dishwasher", SHOPBOT_MODEL__BACKEND="none")
+    assert (asked.returncode, "didn't understand" in asked.stdout) == (0, True), asked.stdout + asked.stderr
+
+
 def test_a_token_that_is_no_good(shop: Any) -> None:
     wrong = shop.run("mcp", "--customer-token", "rubbish")
     assert wrong.returncode == 1

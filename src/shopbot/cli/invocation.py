@@ -32,15 +32,19 @@ class Invocation:
 
         return load(self.file)
 
-    def open_bot(self) -> Bot:
-        """The configured bot; what a first start needs is fetched and created before. The caller closes it."""
+    def open_bot(self, *, has_model: bool = True) -> Bot:
+        """The configured bot; what a first start needs is fetched and created before. The caller closes it.
+
+        ``has_model`` False: one that is only called by other programs, and needs no model.
+        """
         from shopbot.bot import Bot
         from shopbot.cli.model import progress_bar
         from shopbot.first_start import ensure_model, ensure_store
 
-        ensure_model(self.config, say=say, progress_bar=progress_bar)
-        ensure_store(self.config, say=say)
-        return Bot.open(self.config, strict_plugins=self.is_strict)
+        config = self.config if has_model else self.config.without_model()
+        ensure_model(config, say=say, progress_bar=progress_bar)
+        ensure_store(config, say=say)
+        return Bot.open(config, strict_plugins=self.is_strict)
 
 
 _pass = click.make_pass_decorator(Invocation, ensure=True)

@@ -34,7 +34,7 @@ def mcp(invocation: Invocation, customer_token: str | None, confirm_by_client: b
     except ImportError as error:
         raise ShopbotError("The MCP SDK is not installed.", remedy="Run 'pip install mcp'.") from error
     logs.configure(is_verbose=invocation.is_verbose)
-    with invocation.open_bot() as bot:
+    with invocation.open_bot(has_model=False) as bot:
         for name, why in bot.plugins.failures.items():
             say(f"Plugin '{name}' is left out: {why}")
         server = ToolServer(bot, customer_token=customer_token, confirms_by_client=confirm_by_client)
