@@ -26,6 +26,7 @@ _DESCRIPTION = "The events `message`, `mode` and `end`."
 @router.get(
     "/{session_id}/events",
     summary="Follow a session",
+    status_code=200,
     response_class=EventStream,
     responses={
         **schemas.errors(401, 404, 422),
