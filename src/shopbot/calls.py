@@ -120,6 +120,8 @@ def play_answer(pending_id: str, answer: Literal["affirm", "deny"]) -> Play:
 def play_introduction(engine: Engine, state: SessionState, message: str, out: Outcome, _save: Save) -> tuple[Act, ...]:
     """A turn that says who the customer is."""
     engine.introduce(state, message, out)
+    if state.customer_id is not None and pending(state) is None:
+        state.awaiting = None  # the call that asked for it is made again
     return (Act("inform"),)
 
 
