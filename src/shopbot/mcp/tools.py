@@ -27,6 +27,12 @@ class Introduction(pydantic.BaseModel):
     name: Annotated[str, _one(r"^[^@,;\d]*$", 100)] = ""
     postcode: Annotated[str, _one(r"^[\w -]*$", 12)] = ""
 
+    @pydantic.model_validator(mode="after")
+    def _says_something(self) -> Introduction:
+        if not self.words:
+            raise ValueError("give an e-mail address, or full name and postcode")
+        return self
+
     @property
     def words(self) -> str:
         """What the customer would have said."""
