@@ -23,9 +23,9 @@ FIRST_PARTY = ("faq", "orders", "returns")
 def open_model(lora: Path | None = None, *, slots: int = 1) -> tuple[ModelBackend, Manifest | None]:
     """The shipped or promoted checkpoint; with ``lora`` that adapter on the default base instead."""
     from shopbot.backends.gguf import GgufBackend
-    from shopbot.bot import open_backend
     from shopbot.checkpoint import CheckpointStore
     from shopbot.config import home
+    from shopbot.minds import open_backend
     from shopbot.models import locate_model
 
     if lora is None:

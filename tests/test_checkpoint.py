@@ -14,11 +14,11 @@ from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shopbot.bot import open_backend
 from shopbot.checkpoint import MANIFEST, CheckpointStore, read_manifest
 from shopbot.cli import main
 from shopbot.config import Config
 from shopbot.errors import GateError, ModelCorruptError, ModelError, ModelNotFoundError
+from shopbot.minds import open_backend
 from shopbot.plugins import PluginManager
 
 Make = Callable[..., Path]

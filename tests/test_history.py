@@ -13,6 +13,7 @@ from shopbot import phrases
 from shopbot.backends.scripted import ScriptedBackend
 from shopbot.bot import Bot
 from shopbot.errors import SessionError
+from shopbot.events import ActEvent, DeltaEvent, ReplyEvent
 from shopbot.store import Message
 from shopbot.tools import Context, tool
 from shopbot.types import Answer
@@ -46,6 +47,18 @@ def test_a_turn_is_two_messages(bot: Bot) -> None:
     assert [act["name"] for act in said.payload["acts"]] == ["opening_hours"]
     assert {**said.payload, "reply": said.text, "turn": 1} == {**reply.as_json(), "turn": 1}
     assert session.history(after=2) == []
+
+
+def test_a_turn_is_told_as_it_happens(bot: Bot) -> None:
+    session = bot.session()
+    acts, *pieces, last = session.stream("when do you open?", request_id="one")
+    assert isinstance(acts, ActEvent)
+    assert [act.name for act in acts.acts] == ["opening_hours"]
+    assert pieces == [DeltaEvent("From 9 to 18.")]
+    assert isinstance(last, ReplyEvent)
+    assert last.reply.as_json() == session.ask("when do you open?", request_id="one").as_json()
+    with pytest.raises(SessionError):
+        list(bot.stream("nobody", "when do you open?"))
 
 
 def test_a_repeated_request_is_one_turn_also_after_a_later_one(bot: Bot) -> None:
@@ -126,7 +139,7 @@ def test_sessions_that_ended_long_ago_are_erased(shopbot_bot: Callable[..., Bot]
         def now(cls, tz: Any = None) -> datetime:
             return datetime.now(timezone.utc) + timedelta(minutes=6)
 
-    monkeypatch.setattr("shopbot.bot.datetime", Later)  # nothing else may make a day pass
+    monkeypatch.setattr("shopbot.sessions.datetime", Later)  # nothing else may make a day pass
     shopbot_bot(**idle).session()
     assert bot.store.session_entry(quiet.id) is None
     assert bot.store.messages(quiet.id) == []

@@ -53,7 +53,7 @@ ROWS = (
         "models",
     ),
     ("checkpoint", "binding", "merging", "understand", "transcript", "transcript_file", "serving", "weights"),
-    ("engine", "calls", "reading", "turn"),
+    ("engine", "calls", "reading", "minds", "turn", "sessions"),
     ("bot", "async_bot", "evals"),
     ("baking",),
     ("bundle",),

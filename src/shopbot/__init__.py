@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from shopbot.async_bot import AsyncBot, AsyncSession
     from shopbot.backends import BackendSettings, Completion, ModelBackend, Token
     from shopbot.backends.scripted import ScriptedBackend
-    from shopbot.bot import Bot, Session, open_backend
+    from shopbot.bot import Bot, Session
     from shopbot.checkpoint import CheckpointStore, Manifest, read_manifest, write_manifest
     from shopbot.cli.invocation import Invocation, json_option, pass_invocation, print_json
     from shopbot.config import Config, home
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from shopbot.grammar import signatures
     from shopbot.hookspecs import hookimpl
     from shopbot.identity import sign_token
+    from shopbot.minds import open_backend
     from shopbot.models import DEFAULT_MODEL, locate_model
     from shopbot.plugins import PluginManager
     from shopbot.redact import PLACEHOLDER, Redactor
@@ -165,7 +166,7 @@ _HOMES = {
     "async_bot": ("AsyncBot", "AsyncSession"),
     "backends": ("BackendSettings", "Completion", "ModelBackend", "Token"),
     "backends.scripted": ("ScriptedBackend",),
-    "bot": ("Bot", "Session", "open_backend"),
+    "bot": ("Bot", "Session"),
     "checkpoint": ("CheckpointStore", "Manifest", "read_manifest", "write_manifest"),
     "cli.invocation": ("Invocation", "json_option", "pass_invocation", "print_json"),
     "config": ("Config", "home"),
@@ -186,6 +187,7 @@ _HOMES = {
     "grammar": ("signatures",),
     "hookspecs": ("hookimpl",),
     "identity": ("sign_token",),
+    "minds": ("open_backend",),
     "models": ("DEFAULT_MODEL", "locate_model"),
     "plugins": ("PluginManager",),
     "redact": ("PLACEHOLDER", "Redactor"),

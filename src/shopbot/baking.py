@@ -13,13 +13,13 @@ from datetime import datetime, timezone
 from typing import Any
 
 from shopbot.backends import Completion, ModelBackend
-from shopbot.bot import open_backend
 from shopbot.checkpoint import Checkpoint, CheckpointStore
 from shopbot.config import Config, home
 from shopbot.errors import ConfigError, GateError, ModelError
 from shopbot.evals import Case, CaseResult, run_cases
 from shopbot.files import sha256_of
 from shopbot.manifest import Baked, Base, Gate, Manifest, write_manifest
+from shopbot.minds import open_backend
 from shopbot.models import locate_model
 from shopbot.plugins import PluginManager
 from shopbot.weights import Quantization, merge_lora

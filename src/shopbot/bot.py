@@ -9,47 +9,32 @@
 
 from __future__ import annotations
 
-import os
-import secrets
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import date, datetime, timedelta, timezone
+from datetime import date
 from pathlib import Path
-from time import monotonic
 from types import TracebackType
 from typing import Any
 
-from shopbot.backends import BackendSettings, ModelBackend
-from shopbot.backends.absent import AbsentBackend
+from shopbot.backends import ModelBackend
 from shopbot.calls import Pending, pending, play_answer, play_call, play_introduction, read_call
 from shopbot.checkpoint import CheckpointStore, Manifest
 from shopbot.config import Config, home, load
-from shopbot.engine import Engine, Shop
-from shopbot.errors import BackendError, CallError, ConfigError, ConflictError, TokenError
+from shopbot.errors import BackendError, CallError, ConflictError
 from shopbot.events import OnActs, TurnEvent, stream
-from shopbot.identity import read_token
-from shopbot.keys import hash_key, is_key, new_key
+from shopbot.minds import Mind, Opened, make_mind, make_understanding, open_backend
 from shopbot.plugins import PluginManager
 from shopbot.serving import Serving, Successor
 from shopbot.session import SessionState, SessionView
 from shopbot.session import load as load_state
+from shopbot.sessions import TRIES, Sessions
 from shopbot.stages import Observer
 from shopbot.store import Feedback, Message, SessionMode, Store
 from shopbot.textindex import plain
 from shopbot.tools import Tool
 from shopbot.transcript import Recorder
-from shopbot.turn import Mind, Request, TurnTaker
+from shopbot.turn import Request, TurnTaker
 from shopbot.types import Reply
-from shopbot.understand import NO_DIALOGUE, PROMPT_FORMAT, Calibration, Understanding, Understood
-
-_MAX_LOCKS = 10_000
-_RETRIES = 3
-_PURGE_EVERY_S = 3600.0
-
-
-#: A checkpoint's manifest, if it has one, and the backend that runs it.
-Opened = tuple[Manifest | None, ModelBackend]
+from shopbot.understand import NO_DIALOGUE, Understood
 
 
 class Bot:
@@ -76,16 +61,17 @@ class Bot:
         self.plugins = plugins
         self.tools = plugins.tools()
         self._recorder = recorder
-        self._today = today
+        self._sessions = Sessions(config, store, recorder)
         self._taker = TurnTaker(config=config, store=store, plugins=plugins, recorder=recorder)
+
+        def mind(opened: Opened) -> Mind:
+            return make_mind(opened, config=config, store=store, plugins=plugins, today=today)
+
         self._serving = Serving(
-            self._mind((manifest, backend)),
+            mind((manifest, backend)),
             close=lambda mind: mind.backend.close(),
-            successor=Successor(successor.stamp, lambda: self._mind(successor.open())) if successor else None,
+            successor=Successor(successor.stamp, lambda: mind(successor.open())) if successor else None,
         )
-        self._purge_at = 0.0
-        self._locks: OrderedDict[str, threading.RLock] = OrderedDict()
-        self._locks_guard = threading.Lock()
 
     @classmethod
     def open(cls, config: Config | Path | str | None = None, *, strict_plugins: bool = False) -> Bot:
@@ -144,79 +130,29 @@ class Bot:
         :class:`~shopbot.errors.SessionError` if there is no such session; :class:`~shopbot.errors.TokenError` if the
         token is no good or is somebody else's than the session's.
         """
-        customer_id, key = None, None
-        if customer_token:
-            if "token" not in self.config.identity.accept:
-                raise TokenError("This shop takes no customer tokens.", remedy="Add 'token' to identity.accept.")
-            customer_id = read_token(customer_token, self.config.identity.token_secret.get_secret_value())
-            if self.store.customer(customer_id) is None:
-                raise TokenError("The customer token names no customer of this shop.")
+        customer_id = self._sessions.customer_of(customer_token) if customer_token else None
+        key = None
         if session_id is None:
-            self._purge()
-            session_id, key = secrets.token_urlsafe(18), new_key()
-            started = SessionState(session_id, allows_refine=allows_refine, key_hash=hash_key(key))
-            self.store.save_session(session_id, started.as_json(), version=0)
+            self._sessions.purge()
+            session_id, key = self._sessions.start(allows_refine=allows_refine)
         else:
             load_state(self.store, session_id)
             if not allows_refine:
-                self._keep_out_of_refine(session_id)
+                self._sessions.keep_out_of_refine(session_id)
         if customer_id:
             self.identify(session_id, customer_id)
         return Session(self, session_id, key)
 
     def opens(self, session_id: str, token: str) -> bool:
         """Whether ``token`` is the key to that session, as :attr:`Session.token` gave it."""
-        saved = self.store.load_session(session_id)
-        return is_key(token, str(saved[0].get("key_hash", "")) if saved else "")
+        return self._sessions.opens(session_id, token)
 
     def identify(self, session_id: str, customer_id: str) -> None:
         """Bind a session to a customer whom the caller has identified already; one customer per session.
 
         :class:`~shopbot.errors.TokenError` if the session is another customer's.
         """
-        with self._lock(session_id):
-            state, version = load_state(self.store, session_id)
-            if state.customer_id not in (None, customer_id):
-                raise TokenError("This session belongs to another customer.", remedy="Start a new session.")
-            if state.customer_id is None:
-                state.customer_id, state.verified_by = customer_id, "token"
-                self.store.save_session(session_id, state.as_json(), version=version)
-
-    def _keep_out_of_refine(self, session_id: str) -> None:
-        changed = self._change(session_id, allows_refine=False)
-        if changed is not None and self._recorder is not None:
-            # an empty turn says so for those before, should none follow
-            self._recorder.record(changed, "", Reply(""), self.store)
-
-    def _change(self, session_id: str, **values: Any) -> SessionState | None:
-        """Set fields of a session beside its turns, in other processes too; None if they are so already."""
-        with self._lock(session_id):
-            for attempt in range(_RETRIES):
-                state, version = load_state(self.store, session_id)
-                if all(getattr(state, name) == value for name, value in values.items()):
-                    return None
-                for name, value in values.items():
-                    setattr(state, name, value)
-                try:
-                    self.store.save_session(session_id, state.as_json(), version=version)
-                    return state
-                except ConflictError:
-                    if attempt == _RETRIES - 1:
-                        raise
-        raise AssertionError("unreachable")
-
-    def _purge(self) -> None:
-        """Erase, once an hour, what ended long ago; what a human agent was asked for stays as long as transcripts."""
-        with self._locks_guard:
-            if monotonic() < self._purge_at:
-                return
-            self._purge_at = monotonic() + _PURGE_EVERY_S
-        now = datetime.now(timezone.utc)
-        idle = timedelta(minutes=self.config.session.idle_minutes)
-        kept = max(idle, timedelta(days=self.config.transcripts.retention_days))
-        self.store.purge_sessions(idle_since=now - idle, mode="bot")
-        self.store.purge_sessions(idle_since=now - kept, mode="waiting")
-        self.store.purge_sessions(idle_since=now - kept, mode="human")
+        self._sessions.identify(session_id, customer_id)
 
     def ask(
         self, session_id: str, message: str, *, request_id: str | None = None, on_acts: OnActs | None = None
@@ -257,7 +193,7 @@ class Bot:
         """
         with self._serving.turn() as mind:
             bias = NO_DIALOGUE if must_call else None
-            return self._understanding(mind.manifest, mind.backend, tools, bias)(plain(message), "-")
+            return make_understanding(mind.manifest, mind.backend, tools, bias)(plain(message), "-")
 
     def pending(self, session_id: str) -> Pending | None:
         """The action that was read back and waits for the customer's yes, if one does."""
@@ -286,14 +222,15 @@ class Bot:
 
     def _take(self, request: Request) -> Reply:
         """Take a turn, after those of the session that are under way."""
-        with self._lock(request.session_id):
-            for attempt in range(_RETRIES):
+        self._sessions.purge()
+        with self._sessions.lock(request.session_id):
+            for attempt in range(TRIES):
                 try:
                     with self._serving.turn() as mind:
                         return self._taker.take(mind, request)
                 except ConflictError:
                     # another process took a turn of this session in between; what it wrote is in the ledger
-                    if attempt == _RETRIES - 1:
+                    if attempt == TRIES - 1:
                         raise
         raise AssertionError("unreachable")
 
@@ -330,28 +267,26 @@ class Bot:
         Raises :class:`~shopbot.errors.SessionError` if there is no such session and
         :class:`~shopbot.errors.NotFoundError` if there is no such message in it.
         """
-        state, _ = load_state(self.store, session_id)
-        self.store.give_feedback(session_id, seq, feedback)
-        [message] = self.store.messages(session_id, after=seq - 1)[:1]
-        if self._recorder is not None and message.role == "bot":
-            self._recorder.record_feedback(state, message.payload.get("turn", 0), feedback, self.store)
+        self._sessions.give_feedback(session_id, seq, feedback)
 
     def forget(self, session_id: str) -> None:
         """Erase a session for good: its state, its messages, its transcript. What it did in the store stays.
 
         Raises :class:`~shopbot.errors.ShopbotError` if the transcript cannot be erased now.
         """
-        with self._lock(session_id):
-            if self._recorder is not None:
-                self._recorder.forget(session_id)
-            self.store.forget_session(session_id)
+        self._sessions.forget(session_id)
 
     def set_mode(self, session_id: str, mode: SessionMode) -> None:
         """Say who answers from now on. With ``"human"`` a turn under way ends unsaid; what it wrote stays written.
 
         Raises :class:`~shopbot.errors.SessionError` if there is no such session.
         """
-        self._change(session_id, mode=mode)
+
+        def change(state: SessionState) -> bool:
+            before, state.mode = state.mode, mode
+            return before != mode
+
+        self._sessions.change(session_id, change)
 
     def close(self) -> None:
         """Free the model, the store and the transcripts."""
@@ -367,49 +302,6 @@ class Bot:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    def _mind(self, opened: Opened) -> Mind:
-        manifest, backend = opened
-        threshold = self.config.understanding.threshold
-        engine = Engine(
-            Shop(
-                store=self.store,
-                tools=self.tools,
-                tables={name: self.config.plugins.get(self.plugins.owner(name) or "", {}) for name in self.tools},
-                accept=self.config.identity.accept,
-                threshold=threshold if threshold >= 0 else manifest.threshold if manifest else 0.0,
-                today=self._today,
-                handoff_sentence=self._handoff_sentence,
-            )
-        )
-        return Mind(manifest, backend, self._understanding(manifest, backend, self.tools.values()), engine)
-
-    def _understanding(
-        self,
-        manifest: Manifest | None,
-        backend: ModelBackend,
-        tools: Iterable[Tool],
-        bias: Mapping[str, float] | None = None,
-    ) -> Understanding:
-        """How that checkpoint reads messages where these are the tools. ``bias`` counts beside the checkpoint's own."""
-        return Understanding(
-            backend,
-            tools,
-            trained=manifest.tools if manifest else (),
-            calibration=Calibration(**manifest.calibration) if manifest and manifest.calibration else None,
-            bias={**(manifest.bias or {} if manifest else {}), **(bias or {})},
-        )
-
-    def _lock(self, session_id: str) -> threading.RLock:
-        with self._locks_guard:
-            lock = self._locks.pop(session_id, None) or threading.RLock()
-            self._locks[session_id] = lock
-            if len(self._locks) > _MAX_LOCKS:
-                self._locks.popitem(last=False)
-            return lock
-
-    def _handoff_sentence(self, state: SessionState, reason: str, summary: str) -> str | None:
-        return self.plugins.handoff(SessionView.of(state), reason, summary)
 
 
 class Session:
@@ -436,32 +328,3 @@ class Session:
     @property
     def view(self) -> SessionView:
         return self._bot.view(self.id)
-
-
-def open_backend(config: Config, plugins: PluginManager) -> tuple[Manifest | None, ModelBackend]:
-    """The configured backend with the configured, promoted or shipped checkpoint."""
-    from shopbot.backends.gguf import GgufBackend
-    from shopbot.models import locate_model
-
-    threads = config.model.threads or min(4, os.cpu_count() or 1)
-    name = config.model.backend
-    factories = plugins.backends()
-    if name in factories:
-        settings = BackendSettings(None, threads=threads, slots=config.model.slots, context=config.model.context)
-        return None, factories[name](settings)
-    if name == "none":
-        return None, AbsentBackend()
-    if name != "gguf":
-        known = ", ".join(sorted([*factories, "gguf", "none"]))
-        raise ConfigError(f"There is no backend '{name}'.", remedy=f"Known: {known}.")
-    checkpoints = CheckpointStore(home())
-    checkpoint = checkpoints.load(config.model.checkpoint) if config.model.checkpoint else checkpoints.current()
-    if checkpoint.manifest.prompt_format != PROMPT_FORMAT:
-        raise ConfigError(
-            f"Checkpoint '{checkpoint.manifest.name}' is of another prompt format.", remedy="Update shopbot."
-        )
-    model = locate_model(checkpoint.base_source(config.model.source), sha256=checkpoint.manifest.base.sha256)
-    settings = BackendSettings(
-        model, checkpoint.lora_path, threads=threads, slots=config.model.slots, context=config.model.context
-    )
-    return checkpoint.manifest, GgufBackend(settings)

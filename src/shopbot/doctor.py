@@ -179,7 +179,7 @@ def _model(config: Config) -> str:
 
 
 def _checkpoint(config: Config) -> str:
-    from shopbot.bot import open_backend
+    from shopbot.minds import open_backend
     from shopbot.plugins import PluginManager
 
     manifest, backend = open_backend(config, PluginManager.installed(config.plugins))

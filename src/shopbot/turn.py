@@ -8,12 +8,11 @@ from time import perf_counter
 from typing import Any
 
 from shopbot import phrases
-from shopbot.backends import ModelBackend
 from shopbot.calls import Play
-from shopbot.checkpoint import Manifest
 from shopbot.config import Config
-from shopbot.engine import Engine, Outcome
+from shopbot.engine import Outcome
 from shopbot.events import OnActs
+from shopbot.minds import Mind
 from shopbot.plugins import PluginManager
 from shopbot.reading import Reading, read_message
 from shopbot.session import SessionState, SessionView, load
@@ -22,17 +21,6 @@ from shopbot.store import Message, Store
 from shopbot.textindex import plain
 from shopbot.transcript import Recorder
 from shopbot.types import Act, Awaiting, Handoff, Reply, Tokens, ToolCall
-from shopbot.understand import Understanding
-
-
-@dataclass(frozen=True, slots=True)
-class Mind:
-    """A checkpoint at work: what it is, what runs it, and what its confidence means to the engine."""
-
-    manifest: Manifest | None
-    backend: ModelBackend
-    understanding: Understanding
-    engine: Engine
 
 
 @dataclass(frozen=True, slots=True)

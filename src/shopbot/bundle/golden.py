@@ -10,10 +10,10 @@ from dataclasses import asdict, dataclass
 import pydantic
 
 from shopbot.baking import MAX_LOSS, SAFETY_TAG
-from shopbot.bot import open_backend
 from shopbot.config import Config
 from shopbot.errors import BundleError, ConfigError, GateError
 from shopbot.evals import Case, CaseResult, Report, run_cases
+from shopbot.minds import open_backend
 from shopbot.plugins import PluginManager
 
 CaseProgress = Callable[[CaseResult], None]

@@ -36,9 +36,9 @@ def eval_(
 ) -> None:
     """Play the plugins' golden cases on the checkpoint in force, each on a fresh demo store."""
     from shopbot import evals
-    from shopbot.bot import open_backend
     from shopbot.cli.model import progress_bar
     from shopbot.first_start import ensure_model
+    from shopbot.minds import open_backend
     from shopbot.plugins import PluginManager
 
     config = invocation.config

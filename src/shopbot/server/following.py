@@ -17,8 +17,9 @@ from shopbot.server.service import Service, Shared, limit_address
 from shopbot.server.sse import MEDIA_TYPE, EventStream, event
 
 router = APIRouter(prefix="/v1/sessions", tags=["messages"], dependencies=[Depends(limit_address)])
-#: How often the store is asked; several processes share it, so nobody else knows of everything that comes.
-POLL_S = 0.5
+#: How often the store is asked, at first and after a quiet while; several processes share it, so nobody else knows of
+#: everything that comes.
+POLL_S, MAX_POLL_S = 0.5, 2.0
 _SEQ = re.compile(r"[0-9]{1,9}")
 _DESCRIPTION = "The events `message`, `mode` and `end`."
 
@@ -46,21 +47,23 @@ async def follow(
 
 
 async def _events(service: Service, session_id: str, seen: int) -> AsyncGenerator[bytes, None]:
-    store, mode = service.bot.store, None
+    store, mode, poll_s = service.bot.store, None, POLL_S
     while not service.draining.is_set():
         entry = await run_in_threadpool(store.session_entry, session_id)
         if entry is None:
             yield event("end", {"reason": "forgotten"})
             return
+        poll_s = min(poll_s * 1.2, MAX_POLL_S)
         if entry.mode != mode:
-            mode = entry.mode
+            mode, poll_s = entry.mode, POLL_S
             yield event("mode", {"mode": mode})
         if entry.last_seq > seen:
+            poll_s = POLL_S
             for message in await run_in_threadpool(store.messages, session_id, after=seen):
                 seen = message.seq
                 yield event("message", message_json(message), seen)
         try:
-            await asyncio.wait_for(service.draining.wait(), POLL_S)
+            await asyncio.wait_for(service.draining.wait(), poll_s)
         except asyncio.TimeoutError:
             continue
     yield event("end", {"reason": "draining"})

@@ -69,6 +69,4 @@ async def _kept_alive(events: AsyncGenerator[bytes, None], reconnects: bool) -> 
             coming = None
     finally:
         if coming is not None:
-            coming.cancel()
-            await asyncio.wait([coming])
-        await events.aclose()
+            coming.cancel()  # it ends the events where they wait

@@ -137,7 +137,7 @@ async function deliver() {
     if (mine !== age) return;
     state.pending = null;
     state.awaiting = reply.awaiting;
-    say("bot", reply.reply);
+    if (reply.reply) say("bot", reply.reply); // nothing, while a human agent has the session
   } catch (error) {
     if (mine !== age) return;
     const problem = error instanceof Problem ? error : new Problem(CONNECTION_LOST);
