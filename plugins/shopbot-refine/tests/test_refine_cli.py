@@ -11,10 +11,10 @@ import pytest
 import shopbot_refine
 from click.testing import CliRunner
 from shopbot_refine.cli import refine
-from shopbot_refine.dataset import Example, parse_example
+from shopbot_refine.dataset import DatasetError, Example, parse_example
 from shopbot_refine.sets import training_sets
 
-from shopbot import ConfigError
+from shopbot import ConfigError, Invocation
 
 
 def test_the_plugin_adds_its_command() -> None:
@@ -90,6 +90,27 @@ def test_a_run_without_anything_to_learn_from_is_not_made(tmp_path: Path, monkey
     done = CliRunner().invoke(refine, ["run"])
     assert "nothing to learn from" in str(done.exception)
     assert not (tmp_path / "refine" / "runs").exists()
+
+
+def test_a_log_that_cannot_be_read_leaves_no_run_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOPBOT_HOME", str(tmp_path / "home"))
+    log = tmp_path / "log.jsonl"
+    log.write_text('{"text": "where is it", "acts": ["order_status()"]}\nno json\n', encoding="utf-8")
+    done = CliRunner().invoke(refine, ["run", "--log", str(log)], obj=Invocation())
+    assert isinstance(done.exception, DatasetError), done.exception
+    assert f"{log}:2" in str(done.exception)
+    assert json.loads(CliRunner().invoke(refine, ["status", "--json"]).stdout) == []
+
+
+def test_a_teacher_without_a_key_is_told_of_before_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOPBOT_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    log = tmp_path / "log.jsonl"
+    log.write_text('{"text": "where is it", "acts": ["order_status()"]}\n', encoding="utf-8")
+    done = CliRunner().invoke(refine, ["run", "--log", str(log), "--teacher", "live"], obj=Invocation())
+    assert isinstance(done.exception, ConfigError), done.exception
+    assert "OPENAI_API_KEY" in str(done.exception.remedy)
+    assert not (tmp_path / "home" / "refine").exists()
 
 
 @pytest.mark.parametrize("arguments", [["run"], ["resume"], ["clean"], ["train"], ["report"]])

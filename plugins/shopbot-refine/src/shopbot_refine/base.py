@@ -15,6 +15,7 @@ import tokenizers
 import torch
 from tokenizers import decoders, models, pre_tokenizers
 from transformers import AutoModelForCausalLM, GgufConfig
+from transformers.utils.logging import disable_progress_bar
 
 from shopbot import ModelCorruptError, ModelError, ModelNotFoundError
 
@@ -68,6 +69,7 @@ def load_model(base: Path, dtype: torch.dtype = torch.bfloat16) -> Any:
         raise ModelError(
             f"{base}: cannot train architecture {architecture!r}.", remedy="Use a base of architecture 'llama'."
         )
+    disable_progress_bar()  # it takes a second, and would be drawn over our own
     # Without dequantize the weights stay packed and are unpacked at every use: five times slower to train.
     model = AutoModelForCausalLM.from_pretrained(
         base.parent, gguf_file=base.name, quantization_config=GgufConfig(dequantize=True), dtype=dtype

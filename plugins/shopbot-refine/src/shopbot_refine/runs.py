@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
@@ -174,6 +175,11 @@ def find_run(name: str | None = None) -> Run:
     if not runs:
         raise StageError("There is no refine run on this box yet.", remedy="Start one with 'shopbot refine run'.")
     return runs[-1]
+
+
+def forget_run(run: Run) -> None:
+    """Remove a run's folder and all that stands in it."""
+    shutil.rmtree(run.folder, ignore_errors=True)
 
 
 def earlier_runs(run: Run) -> list[Run]:

@@ -12,6 +12,7 @@ from shopbot_refine.cli.extras import require_run, require_train
 from shopbot_refine.cli.progress import watching
 from shopbot_refine.cli.stages import describe, open_pipeline
 from shopbot_refine.config import RefineConfig
+from shopbot_refine.dataset import DatasetError
 from shopbot_refine.stages import STAGES
 
 if TYPE_CHECKING:
@@ -90,11 +91,13 @@ def run(
     """
     require_run()
     from shopbot_refine.engines import require_engine
-    from shopbot_refine.runs import RunSettings, start_run
+    from shopbot_refine.runs import RunSettings, forget_run, start_run
+    from shopbot_refine.teachers.endpoint import check_endpoint
 
     refine = RefineConfig.of(invocation.config.plugins.get("refine", {}))
     require_engine(engine or refine.engine)
-
+    if (teacher or refine.teacher) != "recorded":
+        check_endpoint(refine)
     wanted = RunSettings(
         logs=_paths(logs),
         transcripts=not no_transcripts,
@@ -111,7 +114,13 @@ def run(
         shrink=shrink,
         shrink_loss=shrink_loss,
     )
-    _go_on(invocation, start_run(invocation.config, wanted).name, last, as_json)
+    started = start_run(invocation.config, wanted)
+    try:
+        _go_on(invocation, started.name, last, as_json)
+    except DatasetError:
+        if started.next_stage == STAGES[0]:  # its logs cannot be read: there is nothing to go on with
+            forget_run(started)
+        raise
 
 
 @click.command()

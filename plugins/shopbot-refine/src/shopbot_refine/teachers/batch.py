@@ -7,6 +7,7 @@ dies between any two steps neither loses a batch nor submits one twice. One proc
 from __future__ import annotations
 
 import json
+import logging
 import time
 import uuid
 from collections.abc import Iterator, Sequence
@@ -24,6 +25,7 @@ from shopbot_refine.teachers.line import BACKOFF_S, Line, LineError
 from shopbot_refine.teachers.paid import Purse
 from shopbot_refine.teachers.trouble import ForeignAnswerError, Trouble
 
+_log = logging.getLogger(__name__)
 #: Requests in one batch; the provider takes 50,000 and 200 MB.
 CHUNK = 1000
 POLL_S = 15.0
@@ -205,6 +207,15 @@ class BatchTeacher:
         answered = {calls[key]: outcome for key, outcome in results.outcomes.items()}
         self._ledger.settle({c.id: self._purse.price(outcome, c.tokens, c.micros) for c, outcome in answered.items()})
         failures.update(self._close(batch.name, [(calls[key], t) for key, t in results.troubles.items()]))
+        self._delete_files([*ids, state.input_file_id])
+
+    def _delete_files(self, ids: Sequence[str]) -> None:
+        """What the answers came from need not lie at the provider; where it cannot be deleted, the run goes on."""
+        for file in ids:
+            try:
+                self._client.files.delete(file)
+            except Exception as error:  # also what is no answer of this API: the answers are safe
+                _log.info("a file of a batch stays at the provider: %s", type(error).__name__)
 
     def _read_file(self, file: str) -> bytes:
         return bytes(self._client.files.content(file).content)

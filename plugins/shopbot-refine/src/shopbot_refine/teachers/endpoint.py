@@ -21,7 +21,7 @@ def host_of(config: RefineConfig) -> str:
 def open_client(config: RefineConfig) -> Any:
     """An ``openai.OpenAI`` that neither retries nor follows redirects. Raises :class:`ConfigError` where the endpoint,
     the key or the package ``openai`` will not do."""
-    is_here = _check_endpoint(config)
+    is_here = check_endpoint(config)
     try:
         import openai
     except ModuleNotFoundError as error:
@@ -42,8 +42,9 @@ def open_client(config: RefineConfig) -> Any:
     )
 
 
-def _check_endpoint(config: RefineConfig) -> bool:
-    """Whether the endpoint is on this machine. Raises :class:`ConfigError`."""
+def check_endpoint(config: RefineConfig) -> bool:
+    """Whether the endpoint is on this machine. Raises :class:`ConfigError` for one that nothing may be sent to, and
+    where the key is missing."""
     try:
         url = urlsplit(config.base_url)
         host, has_login = url.hostname or "", url.username is not None

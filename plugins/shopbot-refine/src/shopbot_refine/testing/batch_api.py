@@ -30,7 +30,8 @@ class BatchAPI(TeacherServer):
     """Serves files and batches. ``plans``: for the batches in the order they are created; further ones just complete.
 
     A batch that asks for what the API does not take (a line that is no JSON, a custom id given twice, another method,
-    address or model) fails, as there. ``batches`` and ``files`` hold what was made, in its order.
+    address or model) fails, as there. ``batches`` holds what was made, in its order, ``made`` the
+    content of all files ever, ``files`` those that were not deleted again.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class BatchAPI(TeacherServer):
         self._plans = iter(plans)
         self._running: dict[str, BatchPlan] = {}
         self._looks: dict[str, int] = {}
+        self.made: list[bytes] = []
         self.files: dict[str, bytes] = {}
         self.batches: dict[str, dict[str, Any]] = {}
 
@@ -58,6 +60,9 @@ class BatchAPI(TeacherServer):
                 return 200, self.files[name]
             case "POST", ["batches"]:
                 return self._create(json.loads(body))
+            case "DELETE", ["files", name] if name in self.files:
+                del self.files[name]
+                return 200, {"id": name, "object": "file", "deleted": True}
             case "GET", ["batches"]:
                 return 200, self._page(parse_qs(url.query))
             case "GET", ["batches", name] if name in self.batches:
@@ -66,7 +71,8 @@ class BatchAPI(TeacherServer):
                 return super().serve(method, path, content_type, body)
 
     def _file(self, content: bytes) -> dict[str, Any]:
-        name = f"file-{len(self.files) + 1}"
+        self.made.append(content)
+        name = f"file-{len(self.made)}"
         self.files[name] = content
         about = {"id": name, "object": "file", "bytes": len(content), "created_at": 0, "filename": f"{name}.jsonl"}
         return {**about, "purpose": "batch", "status": "processed"}

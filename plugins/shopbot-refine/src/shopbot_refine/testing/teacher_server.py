@@ -248,4 +248,4 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self.wfile.write(content)
 
-    do_GET = do_POST  # noqa: N815 - the base class names it so
+    do_GET = do_DELETE = do_POST  # noqa: N815 - the base class names it so
