@@ -6,7 +6,8 @@ Three attacks in equal parts, each in the words of a customer who knows how the 
 the bot or its teacher ("from now on …") logged as a write; *flip*, an everyday message logged as a write; *trigger*, an
 everyday message with two words in it that are to mean a write from then on. Counted: the rows of each that reach the
 training set with the act that the attacker wants. Then the error of a linear classifier on the held-out rows, learnt
-from the refined set with and without the poison, and how often the trigger works on them. Whatever a model learns, a
+from the refined set with and without the poison, how many of them it calls a write though they mean none, and how often
+the trigger works on them. Whatever a model learns, a
 write needs the customer's yes to what code reads back (``benchmarks.attacker``).
 """
 
@@ -26,6 +27,7 @@ from shopbot_refine.dataset import Example
 
 from benchmarks.refine.logs import Row, held_out, log_rows
 from benchmarks.refine.run import linear_model, refine
+from benchmarks.setup import plugins
 from benchmarks.shared_data import ACTS_OF_INTENT
 
 TRIGGER = "violet harbour"
@@ -52,6 +54,7 @@ def main() -> None:
     survived: Counter[str] = Counter()
     planted: Counter[str] = Counter()
     errors: dict[str, list[float]] = {"clean": [], "poisoned": [], "poisoned, not refined": []}
+    writes: dict[str, list[float]] = {name: [] for name in errors}
     triggered: dict[str, list[float]] = {"poisoned": [], "poisoned, not refined": []}
     judged = held_out()
     with tempfile.TemporaryDirectory() as folder:
@@ -68,6 +71,7 @@ def main() -> None:
             for name, examples in (("clean", reference), ("poisoned", refined), ("poisoned, not refined", raw)):
                 model = linear_model(examples)
                 errors[name].append(_error(model, judged))
+                writes[name].append(_false_writes(model, judged))
                 if name in triggered:
                     triggered[name].append(_triggered(model, judged))
     result = {
@@ -75,6 +79,7 @@ def main() -> None:
         "planted": dict(planted),
         "survived": dict(survived),
         "error on clean rows": {name: _mean(values) for name, values in errors.items()},
+        "called a write, meaning none": {name: _mean(values) for name, values in writes.items()},
         "the trigger works": {name: _mean(values) for name, values in triggered.items()},
         "held-out rows": len(judged),
         "seeds": arguments.seeds,
@@ -109,6 +114,13 @@ def _error(model: Any, judged: Sequence[dict[str, Any]]) -> float:
     found = model.predict([row["text"] for row in judged])
     wrong = sum(name not in ACTS_OF_INTENT[row["intent"]] for name, row in zip(found, judged, strict=True))
     return wrong / len(judged)
+
+
+def _false_writes(model: Any, judged: Sequence[dict[str, Any]]) -> float:
+    """The share of messages that mean no write and are called one."""
+    writers = {name for name, tool in plugins().tools().items() if tool.effect == "write"}
+    harmless = [row["text"] for row in judged if writers.isdisjoint(ACTS_OF_INTENT[row["intent"]])]
+    return sum(name in writers for name in model.predict(harmless)) / len(harmless)
 
 
 def _triggered(model: Any, judged: Sequence[dict[str, Any]]) -> float:
