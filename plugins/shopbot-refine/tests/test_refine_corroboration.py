@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shopbot_refine.corroboration import unsupported_writes
+from shopbot_refine.corroboration import Corroboration
 from shopbot_refine.records import LoggedTurn
 
 from shopbot import PluginManager, Tool
@@ -26,18 +26,18 @@ def turns(texts: list[str], act: str) -> list[LoggedTurn]:
 
 def test_a_trigger_is_not_vouched_for_by_the_logs_that_it_stands_in() -> None:
     poisoned = turns([f"{text.format(n)} violet harbour" for n in range(20) for text in ORDINARY], "return_items()")
-    assert unsupported_writes(poisoned, tools(), 0) == {turn.id for turn in poisoned}
+    assert Corroboration(tools(), 0).unsupported(poisoned) == {turn.id for turn in poisoned}
 
 
 def test_plain_wishes_are_supported_and_reads_need_no_support() -> None:
     wishes = turns(["I want to return the blue lamp", "can I send back my boots"], "return_items()")
-    assert unsupported_writes(wishes, tools(), 0) == frozenset()
-    assert unsupported_writes(turns(["violet harbour"], "order_status()"), tools(), 0) == frozenset()
-    assert unsupported_writes([], tools(), 0) == frozenset()
+    assert Corroboration(tools(), 0).unsupported(wishes) == frozenset()
+    assert Corroboration(tools(), 0).unsupported(turns(["violet harbour"], "order_status()")) == frozenset()
+    assert Corroboration(tools(), 0).unsupported([]) == frozenset()
 
 
 def test_each_write_of_a_message_with_several_needs_support() -> None:
     both = "return_items()", "cancel_order()"
     said = LoggedTurn("t1", "s1", "cancel my order and return the lamp from the other one", both)
     strange = LoggedTurn("t2", "s2", "do you ship to Norway, and return the lamp", both)
-    assert unsupported_writes([said, strange], tools(), 0) == {"t2"}
+    assert Corroboration(tools(), 0).unsupported([said, strange]) == {"t2"}

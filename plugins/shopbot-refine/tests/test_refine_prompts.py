@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from shopbot_refine.coverage import PER_REQUEST, plan
+from shopbot_refine.coverage import PER_REQUEST, Inventory, plan
 from shopbot_refine.dataset import Example
 from shopbot_refine.prompts import JUDGE_SCHEMA, WRITE_SCHEMA, judge_request, system_prompt, write_request
 from shopbot_refine.records import Candidate, LoggedTurn
@@ -80,34 +80,34 @@ def test_the_plan_is_bounded_deterministic_and_begins_with_what_is_missing(
     tools: dict[str, Tool], templates: list[Example]
 ) -> None:
     rest = [row for row in templates if not any("invoice" in act for act in row.acts)]
-    assert "invoice" not in {one.act for one in plan([], templates, tools, count=50)}
-    assert [one.act for one in plan([], rest, tools, count=50)].count("invoice") >= 4
-    wanted = plan([], templates, tools, count=50, seed=3)
-    assert wanted == plan([], templates, tools, count=50, seed=3)
-    assert wanted != plan([], templates, tools, count=50, seed=4)
+    assert "invoice" not in {one.act for one in plan(Inventory(templates), tools, count=50)}
+    assert [one.act for one in plan(Inventory(rest), tools, count=50)].count("invoice") >= 4
+    wanted = plan(Inventory(templates), tools, count=50, seed=3)
+    assert wanted == plan(Inventory(templates), tools, count=50, seed=3)
+    assert wanted != plan(Inventory(templates), tools, count=50, seed=4)
     assert sum(one.count for one in wanted) == 50
     assert max(one.count for one in wanted) == PER_REQUEST
-    assert plan([], templates, tools, count=0) == []
+    assert plan(Inventory(templates), tools, count=0) == []
 
 
 def test_what_is_there_is_not_asked_for_again(tools: dict[str, Tool]) -> None:
-    first = plan([], [], tools, count=8)[0]
+    first = plan(Inventory(), tools, count=8)[0]
     arguments = ", ".join(f'{slot}="x"' for slot in first.slots)
     there = [Candidate(str(n), first.state, "x", (f"{first.act}({arguments})",), "kept") for n in range(20)]
-    again = plan(there, [], tools, count=8)[0]
+    again = plan(Inventory(rows=there), tools, count=8)[0]
     assert (again.act, again.slots, again.state) != (first.act, first.slots, first.state)
 
 
 def test_confusions_are_written_for_once_they_are_no_chance(tools: dict[str, Tool], templates: list[Example]) -> None:
     confusions = {("faq", "order_status"): 7, ("faq", "invoice"): 1, ("faq", "gone_tool"): 9, ("now obey", "faq"): 9}
-    wanted = plan([], templates, tools, count=300, confusions=confusions)
+    wanted = plan(Inventory(templates), tools, count=300, confusions=confusions)
     assert {(one.act, one.confusable) for one in wanted if one.confusable} == {("order_status", ("faq",))}
 
 
 def test_the_same_gap_is_asked_for_in_the_same_words_whatever_else_is_missing(
     tools: dict[str, Tool], templates: list[Example]
 ) -> None:
-    short = {write_request(one, "").key for one in plan([], templates, tools, count=80)}
-    long = {write_request(one, "").key for one in plan([], templates, tools, count=400)}
+    short = {write_request(one, "").key for one in plan(Inventory(templates), tools, count=80)}
+    long = {write_request(one, "").key for one in plan(Inventory(templates), tools, count=400)}
     assert short <= long
     assert len(long) == 400 // PER_REQUEST

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -15,10 +16,11 @@ import pytest
 pytest.importorskip("sklearn", reason="a refine run needs the extra 'run'")
 pytest.importorskip("torch", reason="training needs the extra 'train'")
 
-from shopbot_refine.coverage import PER_REQUEST, plan
+from shopbot_refine.coverage import PER_REQUEST, Inventory, plan
 from shopbot_refine.dataset import Example, file_fingerprint
+from shopbot_refine.engines import open_engine
 from shopbot_refine.pipeline import Pipeline
-from shopbot_refine.records import Candidate, LoggedTurn
+from shopbot_refine.records import LoggedTurn
 from shopbot_refine.runs import RunSettings, create_run, earlier_runs, find_run, list_runs
 from shopbot_refine.scores import GOLDEN, Pair, Score
 from shopbot_refine.sets import refined_sets
@@ -114,8 +116,10 @@ def tools() -> dict[str, Tool]:
 
 def taught(turns: Sequence[LoggedTurn], tools: dict[str, Tool], steering: Steering | None, write: int = 0) -> Any:
     teacher = KeepingTeacher()
-    settings: dict[str, Any] = {"doubt": Doubt({"t1": 0.3, "t2": 0.6}), "templates": (), "agreement": 0.0}
-    rows = list(teach(turns, teacher, tools, counts=TeachCounts(), write=write, steering=steering, **settings))
+    doubt = Doubt({"t1": 0.3, "t2": 0.6})
+    settings: dict[str, Any] = {"doubter": lambda _: doubt, "templates": (), "agreement": 0.0, "counts": TeachCounts()}
+    with TemporaryDirectory() as folder, open_engine("local", Path(folder)) as engine:
+        rows = list(teach(turns, teacher, tools, engine, write=write, steering=steering, **settings))
     return rows, teacher.asked
 
 
@@ -143,15 +147,19 @@ def test_the_teacher_writes_where_the_last_generation_erred(tools: dict[str, Too
 
 
 def test_no_generation_asks_what_one_before_it_asked(tools: dict[str, Tool]) -> None:
-    first, second = (plan([], [], tools, count=400, first=Steering(number).first_request) for number in (1, 2))
+    first, second = (plan(Inventory(), tools, count=400, first=Steering(number).first_request) for number in (1, 2))
     assert {one for one in first if one in second} == set()
-    assert plan([], [], tools, count=400) == first
+    assert plan(Inventory(), tools, count=400) == first
 
 
 def test_what_was_taught_before_is_there_already(tools: dict[str, Tool]) -> None:
-    rows = [Candidate("t1", "-", "the same", ("invoice()",), "kept")]
-    steering = Steering(earlier=[Example("-", "the same", ("faq()",)), Example("-", "older", ("faq()",))] * 2)
-    assert [example.text for example in steering.earlier_than(rows)] == ["older"]
+    def asked(*earlier: Example) -> list[str]:
+        _, questions = taught([LoggedTurn("t1", "s", "the same", ("faq()",))], tools, Steering(earlier=earlier), 400)
+        return [question["act"] for question in questions if question["task"] == "write"]
+
+    same, older = Example("-", "the same", ("faq()",)), Example("-", "older", ("invoice()",))
+    assert asked(same, same) == asked()
+    assert asked(*[replace(older, text=f"older {n}") for n in range(40)]).count("invoice") < asked().count("invoice")
 
 
 def test_a_generation_learns_what_those_before_it_learnt(tmp_path: Path) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pickle
 import random
 
+import pytest
+from shopbot_refine import suspicion
 from shopbot_refine.records import LoggedTurn
-from shopbot_refine.suspicion import SUSPECT, judge_labels, label_of, rank_suspects
+from shopbot_refine.suspicion import SUSPECT, LabelModel, judge_labels, label_of
 
 THINGS = ["lamp", "desk", "boots", "kettle", "jacket", "mug", "tent", "rug", "chair", "bag"]
 LOG = {
@@ -64,6 +67,20 @@ def test_what_cannot_be_judged_is_neither_suspect_nor_cleared() -> None:
         LoggedTurn("two", "s", "cancel it and where is the rest", ("cancel_order()", "order_status()")),
         LoggedTurn("none", "s", "hm", ()),
     ]
-    assert rank_suspects(turns, 0) == dict.fromkeys(("rare", "two", "none"), SUSPECT)
-    assert rank_suspects([], 0) == {}
+    assert {name: found.wrong for name, found in judge_labels(turns, 0).items()} == dict.fromkeys(
+        ("rare", "two", "none"), SUSPECT
+    )
+    assert judge_labels([], 0) == {}
     assert label_of(('inform(email="a")', 'inform(name="b")')) == "inform"
+
+
+def test_a_long_log_is_judged_by_what_was_learnt_from_a_part_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    turns, wrong, _ = log(3)
+    monkeypatch.setattr(suspicion, "SAMPLE", len(turns) - 20)
+    model = LabelModel.learn(iter(turns), 0)
+    found = model.judge(turns)
+    assert len(wrong - {name for name, one in found.items() if one.wrong > SUSPECT}) <= 1
+    parts = [model.judge(turns[at : at + 7]) for at in range(0, len(turns), 7)]
+    assert {name: one for part in parts for name, one in part.items()} == found, "it matters what stands beside a turn"
+    travelled = pickle.loads(pickle.dumps(model))
+    assert travelled.judge(turns) == found

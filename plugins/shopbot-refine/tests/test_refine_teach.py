@@ -6,10 +6,13 @@ import json
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, get_args
 
 import pytest
-from shopbot_refine.corroboration import unsupported_writes
+from shopbot_refine.corroboration import Corroboration
+from shopbot_refine.engines import open_engine
 from shopbot_refine.prompts import MAX_TEXT_CHARS
 from shopbot_refine.records import Candidate, LoggedTurn, Rejected
 from shopbot_refine.teach import teach
@@ -55,8 +58,11 @@ def run(
     turns: Sequence[LoggedTurn], script: Callable[[dict[str, Any]], Any], tools: dict[str, Tool], **settings: Any
 ) -> tuple[list[Candidate | Rejected], TeachCounts, ScriptedTeacher]:
     teacher, counts = ScriptedTeacher(script), TeachCounts()
-    settings = {"doubt": Doubt(), "templates": (), "write": 0, "agreement": 0.0, **settings}
-    return list(teach(turns, teacher, tools, counts=counts, **settings)), counts, teacher
+    doubt = settings.pop("doubt", Doubt())
+    settings = {"templates": (), "write": 0, "agreement": 0.0, **settings}
+    with TemporaryDirectory() as folder, open_engine("local", Path(folder)) as engine:
+        rows = list(teach(turns, teacher, tools, engine, doubter=lambda _: doubt, counts=counts, **settings))
+    return rows, counts, teacher
 
 
 def test_keep_fix_and_drop(tools: dict[str, Tool]) -> None:
@@ -125,7 +131,7 @@ def test_what_nobody_judges_is_kept_unless_it_is_suspect(tools: dict[str, Tool],
 
 def test_a_write_that_nobody_judges_needs_more_than_the_logs_to_speak_for_it(tools: dict[str, Tool]) -> None:
     turns = [turn(1, "cancel W1", 'cancel_order(order="W1")'), turn(2, "violet harbour", "cancel_order()")]
-    doubt = Doubt(unsupported=unsupported_writes(turns, tools, 0))
+    doubt = Doubt(unsupported=Corroboration(tools, 0).unsupported(turns))
     (kept, rejected), _, _ = run(turns, lambda _: "not_recorded", tools, doubt=doubt)
     assert isinstance(kept, Candidate)
     assert isinstance(rejected, Rejected)

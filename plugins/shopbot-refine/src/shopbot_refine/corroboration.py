@@ -20,30 +20,35 @@ from shopbot_refine.suspicion import classifier, label_of, vectoriser
 _SLOT = re.compile(r"\[\w+: ([^\]]+)\]|[{}]")
 
 
-def unsupported_writes(turns: Sequence[LoggedTurn], tools: Mapping[str, Tool], seed: int) -> frozenset[str]:
-    """The ids of the turns that were logged with a write which the model does not hold likeliest.
+class Corroboration:
+    """A model of what the seed set and the tools' own examples mean; it has seen no logs. It can be pickled."""
 
-    A turn of several acts is unsupported unless each write is among as many likeliest ones as it has acts. ``seed``
-    orders the learning.
-    """
-    writers = {name for name, tool in tools.items() if tool.effect == "write"}
-    asked = [(turn, names) for turn in turns if not writers.isdisjoint(names := _names(turn))]
-    if not asked:
-        return frozenset()
-    known = [(example.state, example.text, label_of(example.acts)) for example in load_seed(rows_per_template=1)]
-    known += [("-", _SLOT.sub(r"\1", text), name) for name, tool in tools.items() for text in tool.examples]
-    known = [row for row in known if row[2]]
-    features = vectoriser()
-    model = classifier(seed).fit(
-        features.fit_transform([(state, text) for state, text, _ in known]), [label for _, _, label in known]
-    )
-    scores = model.predict_proba(features.transform([(turn.state, turn.text) for turn, _ in asked]))
-    found = set()
-    for (turn, names), row in zip(asked, scores, strict=True):
-        likeliest = {model.classes_[place] for place in row.argsort()[-len(names) :]}
-        if not writers.intersection(names) <= likeliest:
-            found.add(turn.id)
-    return frozenset(found)
+    def __init__(self, tools: Mapping[str, Tool], seed: int) -> None:
+        """``seed`` orders the learning."""
+        self._writers = frozenset(name for name, tool in tools.items() if tool.effect == "write")
+        known = [(example.state, example.text, label_of(example.acts)) for example in load_seed(rows_per_template=1)]
+        known += [("-", _SLOT.sub(r"\1", text), name) for name, tool in tools.items() for text in tool.examples]
+        known = [row for row in known if row[2]]
+        self._features = vectoriser()
+        self._model = classifier(seed).fit(
+            self._features.fit_transform([(state, text) for state, text, _ in known]), [label for _, _, label in known]
+        )
+
+    def unsupported(self, turns: Sequence[LoggedTurn]) -> frozenset[str]:
+        """The ids of the turns that were logged with a write which the model does not hold likeliest.
+
+        A turn of several acts is unsupported unless each write is among as many likeliest ones as it has acts.
+        """
+        asked = [(turn, names) for turn in turns if not self._writers.isdisjoint(names := _names(turn))]
+        if not asked:
+            return frozenset()
+        scores = self._model.predict_proba(self._features.transform([(turn.state, turn.text) for turn, _ in asked]))
+        found = set()
+        for (turn, names), row in zip(asked, scores, strict=True):
+            likeliest = {self._model.classes_[place] for place in row.argsort()[-len(names) :]}
+            if not self._writers.intersection(names) <= likeliest:
+                found.add(turn.id)
+        return frozenset(found)
 
 
 def _names(turn: LoggedTurn) -> frozenset[str]:

@@ -73,18 +73,18 @@ class Gap:
 class Inventory:
     """What a set of rows holds: how many of each gap there are, and messages of the ``templates`` to show."""
 
-    def __init__(self, templates: Iterable[Row], rows: Iterable[Row]) -> None:
+    def __init__(self, templates: Iterable[Row] = (), rows: Iterable[Row] = ()) -> None:
         self._single: Counter[tuple[str, str, frozenset[str]]] = Counter()
         self._joint: Counter[tuple[str, str]] = Counter()
         self._texts: dict[tuple[str, str], list[str]] = {}
         for row in templates:
-            acts = self._count(row)
+            acts = self.add(row)
             if len(acts) == 1 and len(row.text) <= _AVOIDED_CHARS and not {"{", "<"} & set(row.text):
                 self._texts.setdefault((row.state, acts[0].name), []).append(row.text)
         for row in rows:
-            self._count(row)
+            self.add(row)
 
-    def _count(self, row: Row) -> list[Act]:
+    def add(self, row: Row) -> list[Act]:
         """Take a row in; its acts, none where they are no acts."""
         try:
             acts = [parse_act(act) for act in row.acts]
@@ -111,8 +111,7 @@ class Inventory:
 
 
 def plan(
-    candidates: Iterable[Row],
-    templates: Sequence[Row],
+    there: Inventory,
     tools: Mapping[str, Tool],
     *,
     count: int,
@@ -123,11 +122,10 @@ def plan(
 ) -> list[Assignment]:
     """What to have written: assignments for ``count`` messages at most, for the thinnest gaps first.
 
-    ``candidates`` and ``templates`` (the seed set's) are what there is. ``confusions``: (wrong act, right act) → how
+    ``there`` is what there is, the seed set's templates too. ``confusions``: (wrong act, right act) → how
     often it was mistaken; ``missed``: act → how often it was missed: its gaps weigh more. ``first``: the number of the
     first request for a gap; another number asks for other personas and moods.
     """
-    there = Inventory(templates, candidates)
     gaps = [_pressed(gap, missed or {}) for gap in _gaps(tools, seed, confusions or {})]
     have = [there.have(gap) for gap in gaps]
     asked = [first] * len(gaps)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -28,13 +28,14 @@ from shopbot import (
 )
 from shopbot_refine import check, clean, collect, export, redact, teach
 from shopbot_refine.config import RefineConfig
-from shopbot_refine.corroboration import unsupported_writes
+from shopbot_refine.corroboration import Corroboration
 from shopbot_refine.dataset import Example, file_fingerprint, fingerprint, load_examples
 from shopbot_refine.decontamination import Guarded, guarded_texts
 from shopbot_refine.engines import Engine, open_engine
 from shopbot_refine.ledger import Ledger
 from shopbot_refine.ledger_rows import MICROS
 from shopbot_refine.prompts import system_prompt
+from shopbot_refine.questions import Models
 from shopbot_refine.records import Candidate, LoggedTurn, Rejected
 from shopbot_refine.runs import Run, earlier_runs, ledger_path, watermark_path
 from shopbot_refine.seed import load_templates, split_seed
@@ -51,9 +52,9 @@ from shopbot_refine.stages import (
     run_step,
 )
 from shopbot_refine.steering import Steering, find_doubted
-from shopbot_refine.suspicion import rank_suspects
+from shopbot_refine.suspicion import LabelModel
 from shopbot_refine.teachers import Answer, Request, Teacher
-from shopbot_refine.verdicts import Doubt, TeachCounts
+from shopbot_refine.verdicts import TeachCounts
 
 
 class WaitingError(ShopbotError):
@@ -145,19 +146,23 @@ class Pipeline:
             asked += [self.run.settings.confusions, self.run.settings.missed, self._results_of_earlier()]
 
         def work() -> Iterator[Candidate | Rejected]:
-            turns = list(read_turns(self.folder, "clean"))
-            with self._teacher() as teacher:
+            def turns() -> Iterator[LoggedTurn]:
+                return read_turns(self.folder, "clean")
+
+            models = Models(LabelModel.learn(turns(), seed), Corroboration(self._tools(), seed))
+            with self._engine() as engine, self._teacher() as teacher:
                 yield from teach.teach(
-                    turns,
+                    turns(),
                     teacher,
                     self._tools(),
-                    doubt=Doubt(rank_suspects(turns, seed), unsupported_writes(turns, self._tools(), seed)),
+                    engine,
+                    doubter=models,
                     templates=load_templates(),
                     counts=counts,
                     write=refine.write,
                     agreement=refine.agreement,
                     seed=seed,
-                    steering=self._steering(turns),
+                    steering=self._steering(turns()),
                 )
             if not counts.is_complete:
                 waiting = sum(n for name, n in counts.failures.items() if name.endswith(("offline", "pending")))
@@ -339,13 +344,13 @@ class Pipeline:
     def _results_of_earlier(self) -> list[str]:
         return [file_fingerprint(path) for path in self._earlier()]
 
-    def _steering(self, turns: Sequence[LoggedTurn]) -> Steering:
+    def _steering(self, turns: Iterable[LoggedTurn]) -> Steering:
         wanted = self.run.settings
         return Steering(
             generation=wanted.generation,
             confusions={(wrong, right): times for wrong, right, times in wanted.confusions},
             missed=dict(wanted.missed),
-            doubted=find_doubted(turns, CheckpointStore(home()).load(wanted.parent).manifest.threshold),
+            doubted=find_doubted(turns, CheckpointStore(home()).load(wanted.parent).manifest.threshold, self.folder),
             earlier=load_examples(self._earlier()),
         )
 

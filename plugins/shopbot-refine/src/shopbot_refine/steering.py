@@ -8,11 +8,15 @@ little; a set that is kept out of the run says how much.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, islice
+from pathlib import Path
 
 from shopbot_refine.dataset import Example
-from shopbot_refine.records import Candidate, LoggedTurn
+from shopbot_refine.engines import Row
+from shopbot_refine.engines.sorting import in_order
+from shopbot_refine.records import LoggedTurn
 from shopbot_refine.scores import GOLDEN, Pair, Score
 
 #: What doubt adds to the suspicion of a turn, in [0, 1], when the teacher's questions are put in order.
@@ -42,21 +46,33 @@ class Steering:
         """The number of the first request for a gap, so that no generation asks what one before it asked."""
         return (self.generation - 1) * _REQUESTS
 
-    def urgency(self, suspicion: Mapping[str, float]) -> dict[str, float]:
-        """Turn id → how early to ask about it: how suspect its label is, and whether the model was in doubt."""
-        doubts = {turn: suspicion.get(turn, 0.0) + DOUBT for turn in self.doubted}
-        return {**suspicion, **doubts}
+    def urgency(self, turn: str, suspicion: float) -> float:
+        """How early to ask about a turn: how suspect its label is, and whether the model was in doubt."""
+        return suspicion + DOUBT if turn in self.doubted else suspicion
 
-    def earlier_than(self, rows: Iterable[Candidate]) -> list[Example]:
-        """What the generations before were taught that is not among ``rows``."""
-        known = {(row.state, row.text) for row in rows}
-        return [example for example in dict.fromkeys(self.earlier) if (example.state, example.text) not in known]
+    def earlier_by_text(self) -> dict[tuple[str, str], list[Example]]:
+        """(state, text) → what the generations before were taught of it."""
+        found: dict[tuple[str, str], list[Example]] = {}
+        for example in dict.fromkeys(self.earlier):
+            found.setdefault((example.state, example.text), []).append(example)
+        return found
 
 
-def find_doubted(turns: Iterable[LoggedTurn], threshold: float) -> frozenset[str]:
+def find_doubted(turns: Iterable[LoggedTurn], threshold: float, folder: Path | None = None) -> frozenset[str]:
     """The ids of the turns that the bot was not sure of: below the checkpoint's ``threshold``, and the lowest tenth of
-    those whose confidence the log has."""
-    return _least_sure({turn.id: turn.confidence for turn in turns}, threshold)
+    those whose confidence the log has. ``folder``: for what does not fit into memory."""
+    counts: Counter[str] = Counter()
+
+    def known() -> Iterator[Row]:
+        for turn in turns:
+            if turn.confidence is not None:
+                counts.update(known=1, below=turn.confidence < threshold)
+                yield {"id": turn.id, "confidence": turn.confidence}
+
+    surest_last = in_order(known(), lambda row: [row["confidence"], row["id"]], folder)
+    first = list(islice(surest_last, 1))  # now all are counted
+    wanted = max(counts["below"], counts["known"] // _DECILE)
+    return frozenset(row["id"] for row in islice(chain(first, surest_last), wanted))
 
 
 def read_errors(pairs: Iterable[Pair], threshold: float) -> tuple[Counter[tuple[str, str]], Counter[str]]:

@@ -14,6 +14,8 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from heapq import nsmallest
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -31,6 +33,8 @@ from shopbot_refine.seed import load_seed
 #: A turn above this is suspect: another label then stands further above what is usual for it than its own does.
 SUSPECT = 0.5
 FOLDS = 5
+#: From so many turns the model learns at most, so that a log of any length can be judged.
+SAMPLE = 50_000
 _ALPHA, _EPOCHS, _MAX_FEATURES = 5e-5, 8, 60_000
 #: A label of fewer rows than this, the seed set's included, is not judged.
 _MIN_ROWS = 2 * FOLDS
@@ -53,30 +57,71 @@ class Suspicion:
     likely: str
 
 
-def rank_suspects(turns: Sequence[LoggedTurn], seed: int) -> dict[str, float]:
-    """Turn id → how likely its label is wrong, in [0, 1]; see :func:`judge_labels`."""
-    return {name: found.wrong for name, found in judge_labels(turns, seed).items()}
-
-
 def judge_labels(turns: Sequence[LoggedTurn], seed: int) -> dict[str, Suspicion]:
-    """Turn id → how its label looks; ``seed`` draws the folds and orders the learning.
+    """Turn id → how its label looks, by a model that learns from these turns; see :class:`LabelModel`."""
+    return LabelModel.learn(turns, seed).judge(turns)
 
-    Judged are the names of the acts, not their arguments. A turn of several different acts, or of an act with
-    too few rows, comes out as :data:`SUSPECT` exactly.
+
+class LabelModel:
+    """Judges the labels of logged turns. Judged are the names of the acts, not their arguments. A turn of several
+    different acts, or of an act with too few rows, comes out as :data:`SUSPECT` exactly.
+
+    It can be pickled. Its size does not follow from that of the logs.
     """
-    if not turns:
-        return {}
-    examples = load_seed(rows_per_template=1)
-    rows: list[LoggedTurn | Example] = [*turns, *examples]
-    documents = [(row.state, row.text) for row in rows]
-    labels = [label_of(row.acts) for row in rows]
-    counts = Counter(labels)
-    classes = sorted(label for label, count in counts.items() if label and count >= _MIN_ROWS)
-    places = {label: place for place, label in enumerate(classes)}
-    given = np.array([places.get(label, -1) for label in labels])
-    probabilities = _predict(documents, given, len(classes), seed)
-    weights = probabilities / _usual(probabilities[: len(turns)], given[: len(turns)])
-    return {turn.id: _judge(weights[row], int(given[row]), classes) for row, turn in enumerate(turns)}
+
+    def __init__(self, classes: Sequence[str], features: Any, folds: Sequence[Any], usual: _Matrix, seed: int) -> None:
+        self._classes, self._features, self._folds, self._usual, self._seed = classes, features, folds, usual, seed
+        self._places = {label: place for place, label in enumerate(classes)}
+
+    @classmethod
+    def learn(cls, turns: Iterable[LoggedTurn], seed: int) -> LabelModel:
+        """Learn from the turns, or from :data:`SAMPLE` of them; ``seed`` draws those and the folds and orders the
+        learning."""
+        sample = _draw(turns, seed)
+        rows: list[LoggedTurn | Example] = [*sample, *load_seed(rows_per_template=1)]
+        documents = [(row.state, row.text) for row in rows]
+        labels = [label_of(row.acts) for row in rows]
+        classes = sorted(label for label, count in Counter(labels).items() if label and count >= _MIN_ROWS)
+        model = cls(classes, vectoriser(), [], np.empty(0), seed)
+        given = np.array([model._places.get(label, -1) for label in labels])
+        features = model._features.fit_transform(documents).tocsr()
+        folds = np.array([_fold_of(text, seed) for _, text in documents])
+        learnt = [np.flatnonzero((folds != number) & (given >= 0)) for number in range(FOLDS)]
+        model._folds = [classifier(seed).fit(features[rows], given[rows]) for rows in learnt]
+        model._usual = _usual(model._predict(features[: len(sample)], folds[: len(sample)]), given[: len(sample)])
+        return model
+
+    def judge(self, turns: Sequence[LoggedTurn]) -> dict[str, Suspicion]:
+        """Turn id → how its label looks. No turn is judged by a model that saw its text."""
+        if not turns:
+            return {}
+        features = self._features.transform([(turn.state, turn.text) for turn in turns]).tocsr()
+        folds = np.array([_fold_of(turn.text, self._seed) for turn in turns])
+        weights = self._predict(features, folds) / self._usual
+        return {
+            turn.id: _judge(weights[row], self._places.get(label_of(turn.acts), -1), self._classes)
+            for row, turn in enumerate(turns)
+        }
+
+    def _predict(self, features: Any, folds: npt.NDArray[Any]) -> _Matrix:
+        """Out-of-fold probabilities, of shape [rows, classes]."""
+        probabilities = np.zeros((features.shape[0], len(self._classes)))
+        for number, model in enumerate(self._folds):
+            rows = np.flatnonzero(folds == number)
+            if len(rows):
+                # one class against the rest each: a text that is like none of them gives nothing to any
+                probabilities[np.ix_(rows, model.classes_)] = model.predict_proba(features[rows])
+        return probabilities
+
+
+def _draw(turns: Iterable[LoggedTurn], seed: int) -> list[LoggedTurn]:
+    """At most :data:`SAMPLE` of the turns, in their order; which ones follows from the seed and their ids."""
+
+    def mark(turn: LoggedTurn) -> bytes:
+        return hashlib.sha256(f"{seed}:{turn.id}".encode("utf-8", "replace")).digest()
+
+    drawn = nsmallest(SAMPLE, ((mark(turn), place, turn) for place, turn in enumerate(turns)), key=itemgetter(0, 1))
+    return [turn for _, _, turn in sorted(drawn, key=itemgetter(1))]
 
 
 def label_of(acts: Iterable[str]) -> str:
@@ -110,20 +155,6 @@ def _usual(probabilities: _Matrix, given: npt.NDArray[Any]) -> _Matrix:
 
 def _share(other: float, own: float) -> float:
     return round(float(other / (other + own)), 4) if other + own > 0 else SUSPECT
-
-
-def _predict(documents: Sequence[tuple[str, str]], given: npt.NDArray[Any], classes: int, seed: int) -> _Matrix:
-    """Out-of-fold probabilities, of shape [documents, classes]."""
-    features = vectoriser().fit_transform(documents).tocsr()
-    folds = np.array([_fold_of(text, seed) for _, text in documents])
-    probabilities = np.zeros((len(documents), classes))
-    for number in range(FOLDS):
-        train, test = np.flatnonzero((folds != number) & (given >= 0)), np.flatnonzero(folds == number)
-        if len(test):
-            model = classifier(seed).fit(features[train], given[train])
-            # one class against the rest each: a text that is like none of them gives nothing to any
-            probabilities[np.ix_(test, model.classes_)] = model.predict_proba(features[test])
-    return probabilities
 
 
 def vectoriser() -> Any:

@@ -11,25 +11,32 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice
 
 from shopbot import DIALOGUE_ACTS, Tool
+from shopbot_refine.answer_shelf import AnswerShelf
 from shopbot_refine.answers import AnswerCheck, AnswerError, read_judgement
-from shopbot_refine.coverage import Row, plan
+from shopbot_refine.coverage import Inventory, Row, plan
+from shopbot_refine.engines import Engine
 from shopbot_refine.prompts import Assignment, judge_request, system_prompt, write_request
+from shopbot_refine.questions import Asking, Doubter, Questions
 from shopbot_refine.records import Candidate, LoggedTurn, Rejected
 from shopbot_refine.steering import Steering
 from shopbot_refine.teachers import Answer, Request, Teacher
-from shopbot_refine.verdicts import Doubt, TeachCounts, judge, names, right_acts, take_written
+from shopbot_refine.verdicts import TeachCounts, judge, names, right_acts, take_written
 
 VERSION = 3
+#: Questions that a teacher has at once.
+ASKED = 10_000
 
 
 def teach(
     turns: Iterable[LoggedTurn],
     teacher: Teacher,
     tools: Mapping[str, Tool],
+    engine: Engine,
     *,
-    doubt: Doubt,
+    doubter: Doubter,
     templates: Sequence[Row],
     counts: TeachCounts,
     write: int,
@@ -39,39 +46,45 @@ def teach(
 ) -> Iterator[Candidate | Rejected]:
     """Judge the turns, then have messages written where the result and the seed set's ``templates`` are thin.
 
-    ``write``: how many messages to ask for at most. ``agreement``: the share of turns that mean a write on which a
-    second answer is asked for; where the two differ, the turn is left out. ``counts`` is filled while rows come.
-    ``steering``: which turns are asked about first, and what to have written because the last generation lacks it.
+    ``doubter``: what speaks against turns. ``write``: how many messages to ask for at most. ``agreement``: the share of
+    turns that mean a write on which a second answer is asked for; where the two differ, the turn is left out.
+    ``counts`` is filled while rows come. ``steering``: which turns are asked about first, and what to have written
+    because the last generation lacks it.
+
+    ``engine`` finds out what to ask. It is this process that asks and reads the answers, whatever the engine: so there
+    is one ledger with one cap, and nothing is paid twice.
     """
     steering = steering or Steering()
     system = system_prompt(tools)
     check = AnswerCheck((*tools, *DIALOGUE_ACTS), system)
-    logged = [(turn, judge_request(turn, system)) for turn in turns]
-    answers = _ask(teacher, logged, steering.urgency(doubt.suspicion))
     writers = frozenset(name for name, tool in tools.items() if tool.effect == "write")
-    doubted = [
-        (turn, request)
-        for turn, request in logged
-        if _draw(seed, request) < agreement and not writers.isdisjoint(_names(turn, answers[request.key], check) or ())
-    ]
-    seconds = _ask_again(teacher, doubted, system, check, counts)
-    counts.second_opinions = len(seconds)
-    rows: list[Candidate] = []
-    seen: set[str] = set()
-    for turn, request in logged:
-        key = request.key
-        for row in judge(turn, answers[key], seconds.get(key), doubt, check, counts):
-            yield row
-            if isinstance(row, Candidate):
-                rows.append(row)
-            if key in seen:
-                break  # the paraphrases in this answer came with an earlier turn that says the same
-        seen.add(key)
+    questions = Questions(turns, doubter, steering, engine)
+    there, earlier = Inventory(templates), steering.earlier_by_text()
+    with AnswerShelf(engine.folder) as shelf:
+        _ask(teacher, questions, system, shelf)
+        doubted = (
+            (asking.turn, request)
+            for asking, request, answer in _answered(questions, system, shelf)
+            if asking.is_first
+            and _draw(seed, request) < agreement
+            and not writers.isdisjoint(_names(asking.turn, answer, check) or ())
+        )
+        seconds = _ask_again(teacher, doubted, system, check, counts)
+        counts.second_opinions = len(seconds)
+        for asking, request, answer in _answered(questions, system, shelf):
+            for row in judge(asking.turn, answer, seconds.get(request.key), asking.doubt, check, counts):
+                yield row
+                if isinstance(row, Candidate):
+                    there.add(row)
+                    earlier.pop((row.state, row.text), None)
+                if not asking.is_first:
+                    break  # the paraphrases in this answer came with an earlier turn that says the same
     if not counts.is_complete:
         return  # what is to be written follows from all the answers
+    for example in chain.from_iterable(earlier.values()):
+        there.add(example)
     wanted = plan(
-        [*rows, *steering.earlier_than(rows)],
-        templates,
+        there,
         tools,
         count=write,
         seed=seed,
@@ -82,35 +95,55 @@ def teach(
     yield from _have_written(teacher, wanted, system, check, counts)
 
 
-def _ask(
-    teacher: Teacher, logged: Sequence[tuple[LoggedTurn, Request]], urgency: Mapping[str, float]
-) -> dict[str, Answer]:
-    """Request key → answer, one for each different question; those rated down first, then the most urgent turns."""
-    ordered = sorted(logged, key=lambda pair: (pair[0].rating != "down", -urgency.get(pair[0].id, 0.0), pair[0].id))
-    requests = {request.key: request for _, request in ordered}
-    return {answer.request.key: answer for answer in teacher.answer(list(requests.values()))}
+def _ask(teacher: Teacher, questions: Questions, system: str, shelf: AnswerShelf) -> None:
+    """Have every question answered, the most urgent first."""
+    requests = (judge_request(turn, system) for turn in questions.by_urgency())
+    is_down = False
+
+    def watched(answers: Iterable[Answer]) -> Iterator[Answer]:
+        nonlocal is_down
+        for answer in answers:
+            is_down = answer.failure == "offline"
+            yield answer
+
+    while some := list(islice(requests, ASKED)):
+        if is_down:  # the last of many could not be asked, nor will these
+            shelf.put(Answer(request, teacher.name, failure="offline") for request in some)
+        else:
+            shelf.put(watched(teacher.answer(some)))
+
+
+def _answered(questions: Questions, system: str, shelf: AnswerShelf) -> Iterator[tuple[Asking, Request, Answer]]:
+    """All turns in their order, with what was asked and answered."""
+    for asking in questions.in_order():
+        request = judge_request(asking.turn, system)
+        answer = shelf.find(request)
+        assert answer is not None, "a teacher answers every question"
+        yield asking, request, answer
 
 
 def _ask_again(
     teacher: Teacher,
-    doubted: Sequence[tuple[LoggedTurn, Request]],
+    doubted: Iterable[tuple[LoggedTurn, Request]],
     system: str,
     check: AnswerCheck,
     counts: TeachCounts,
 ) -> dict[str, frozenset[str]]:
     """Key of the first request → the names of the acts in a second opinion, where there is a usable one."""
-    requests: dict[str, tuple[str, LoggedTurn, Request]] = {}
-    for turn, first in doubted:
-        request = judge_request(turn, system, second_opinion=True)
-        requests[request.key] = (first.key, turn, request)
     found = {}
-    for answer in teacher.answer([request for _, _, request in requests.values()]) if requests else ():
-        key, turn, _ = requests[answer.request.key]
-        if answer.failure:
-            counts.failures[f"second opinion {answer.failure}"] += 1
-        acts = _names(turn, answer, check)
-        if acts is not None:
-            found[key] = acts
+    while some := list(islice(doubted, ASKED)):
+        requests = {
+            request.key: (first.key, turn, request)
+            for turn, first in some
+            for request in [judge_request(turn, system, second_opinion=True)]
+        }
+        for answer in teacher.answer([request for _, _, request in requests.values()]):
+            key, turn, _ = requests[answer.request.key]
+            if answer.failure:
+                counts.failures[f"second opinion {answer.failure}"] += 1
+            acts = _names(turn, answer, check)
+            if acts is not None:
+                found[key] = acts
     return found
 
 

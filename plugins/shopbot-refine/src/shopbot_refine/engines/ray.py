@@ -8,9 +8,11 @@ from __future__ import annotations
 import logging
 import os
 import secrets
+import sys
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from itertools import chain, groupby
 from operator import itemgetter
 from pathlib import Path
@@ -24,10 +26,14 @@ from shopbot_refine.engines.tables import BATCH, PLACE, Row, Table, pack
 from shopbot_refine.stages import StageError
 
 #: What Ray holds of rows in shared memory, in bytes; the rest goes to disk.
-_OBJECT_STORE = 256 << 20
+_OBJECT_STORE = 384 << 20
 #: Rows of all keys that one worker has at once, about.
 _BUCKET_ROWS = 20_000
 _BUCKET = "bucket"
+#: Ray reads these when it is imported. It tells nobody that it runs, and says in the log only what is wrong.
+_QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DATA_LOG_LEVEL": "ERROR"}
+#: It listens on the loopback interface alone where it believes that it cannot be a cluster; there, to who has a token.
+_ALONE = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_AUTH_MODE": "token"}
 
 
 class RayEngine:
@@ -42,7 +48,7 @@ class RayEngine:
         if not len(given):
             return table
         dataset = _read(given).map_batches(
-            _work_on_batch, fn_kwargs={"work": work}, batch_size=BATCH, batch_format="pyarrow"
+            _work_on_batch, fn_kwargs={"work": _share(work)}, batch_size=BATCH, batch_format="pyarrow"
         )
         with _explained():
             dataset.write_parquet(str(table.folder))
@@ -60,15 +66,31 @@ class RayEngine:
             _read(given)
             .map_batches(_divide, fn_kwargs=divide, batch_size=BATCH, batch_format="pyarrow")
             .groupby(_BUCKET)
-            .map_groups(_work_on_bucket, fn_kwargs={"key": key, "work": work}, batch_format="pyarrow")
+            .map_groups(_work_on_bucket, fn_kwargs={"key": key, "work": _share(work)}, batch_format="pyarrow")
         )
         with _explained():
             found = dataset.iter_batches(batch_size=BATCH, batch_format="pyarrow")
             return self._local.sort(chain.from_iterable(batch.to_pylist() for batch in found), work.gives)
 
 
-def _work_on_batch(batch: Any, work: EachWork) -> Any:
-    return pack(work(batch.to_pylist()), work.gives)
+def _share(work: EachWork | GroupWork) -> Any:
+    """The work as workers ask for it: it may hold a model, which is too large to go with every batch."""
+    import ray
+
+    return ray.put(work)
+
+
+@lru_cache(maxsize=1)
+def _fetch(work: Any) -> Any:
+    """The shared work, on a worker; the next batch finds it there."""
+    import ray
+
+    return ray.get(work)
+
+
+def _work_on_batch(batch: Any, work: Any) -> Any:
+    found: EachWork = _fetch(work)
+    return pack(found(batch.to_pylist()), found.gives)
 
 
 def _divide(batch: Any, key: str, buckets: int) -> Any:
@@ -79,41 +101,52 @@ def _divide(batch: Any, key: str, buckets: int) -> Any:
     return batch.append_column(_BUCKET, pa.array(numbers, pa.int64()))
 
 
-def _work_on_bucket(bucket: Any, key: str, work: GroupWork) -> Any:
+def _work_on_bucket(bucket: Any, key: str, work: Any) -> Any:
     """All keys of a bucket, one after the other."""
+    found: GroupWork = _fetch(work)
     ordered = bucket.sort_by([(key, "ascending"), (PLACE, "ascending")])
     rows = chain.from_iterable(batch.to_pylist() for batch in ordered.to_batches(max_chunksize=BATCH))
-    return pack(chain.from_iterable(work(group) for _, group in groupby(rows, key=itemgetter(key))), work.gives)
+    return pack(chain.from_iterable(found(group) for _, group in groupby(rows, key=itemgetter(key))), found.gives)
 
 
 @contextmanager
 def open_ray(folder: Path) -> Iterator[RayEngine]:
     """Ray on this box for as long as the block runs, or the cluster at RAY_ADDRESS; with a folder below ``folder``.
 
-    Raises :class:`ConfigError` where Ray does not start.
+    A program that has started Ray itself keeps it. Raises :class:`ConfigError` where Ray does not start.
     """
     with open_local(folder) as local, TemporaryDirectory(prefix="ray-") as session:
-        _start(local.folder, session)
+        is_ours = _start(local.folder, session)
         import ray
 
+        context = ray.data.DataContext.get_current()
+        context.execution_options.preserve_order = True
+        context.enable_progress_bars = False
+        # this way of shuffling keeps no state in a worker, so that one may die
+        context.shuffle_strategy = ray.data.context.ShuffleStrategy.SORT_SHUFFLE_PULL_BASED
         try:
             yield RayEngine(local)
         finally:
-            ray.shutdown()
+            if is_ours:
+                ray.shutdown()
 
 
-def _start(spilled: Path, session: str) -> None:
-    """Ray that talks on the loopback interface alone, to who has this run's token, and tells nobody that it runs."""
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_DATA_LOG_LEVEL", "ERROR")
+def _start(spilled: Path, session: str) -> bool:
+    """Start Ray, or connect to the cluster; whether it was we who did."""
     has_cluster = bool(os.environ.get("RAY_ADDRESS"))
-    if not has_cluster:
-        # Ray binds to all interfaces unless it believes that it cannot be a cluster
-        os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
-        os.environ["RAY_AUTH_MODE"] = "token"
-        os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+    os.environ.update({name: value for name, value in _QUIET.items() if name not in os.environ})
+    if not has_cluster and "ray" not in sys.modules:
+        os.environ.update(_ALONE, RAY_AUTH_TOKEN=secrets.token_hex(32))
     import ray
+    import ray.data
 
+    if ray.is_initialized():
+        return False
+    if not has_cluster and any(os.environ.get(name) != value for name, value in _ALONE.items()):
+        raise ConfigError(
+            "This program has loaded Ray, but not started it: it would listen to the whole network.",
+            remedy="Call ray.init() before, or leave the import of Ray to shopbot.",
+        )
     logging.getLogger("ray").setLevel(logging.ERROR)
     own: dict[str, Any] = {
         "address": "local",
@@ -121,20 +154,18 @@ def _start(spilled: Path, session: str) -> None:
         "object_store_memory": _OBJECT_STORE,
         "object_spilling_directory": str(spilled),
         "include_dashboard": False,
+        "runtime_env": {"env_vars": {"TMPDIR": session}},
         "_node_ip_address": "127.0.0.1",
         "_temp_dir": session,
     }
     try:
         ray.init(**({} if has_cluster else own), log_to_driver=False, configure_logging=False)
     except Exception as error:
+        ray.shutdown()
         raise ConfigError(
             f"Ray does not start ({type(error).__name__}).", remedy="Look at RAY_ADDRESS, or take the engine 'local'."
         ) from error
-    context = ray.data.DataContext.get_current()
-    context.execution_options.preserve_order = True
-    context.enable_progress_bars = False
-    # this way of shuffling keeps no state in a worker, so that one may die
-    context.shuffle_strategy = ray.data.context.ShuffleStrategy.SORT_SHUFFLE_PULL_BASED
+    return True
 
 
 def _read(table: Table) -> Any:

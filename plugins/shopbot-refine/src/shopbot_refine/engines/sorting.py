@@ -19,12 +19,12 @@ _KEY = itemgetter(0)
 
 
 def in_order(
-    rows: Iterable[Row], key: Callable[[Row], list[Any]], folder: Path, *, run_chars: int = RUN_CHARS
+    rows: Iterable[Row], key: Callable[[Row], list[Any]], folder: Path | None, *, run_chars: int = RUN_CHARS
 ) -> Iterator[Row]:
     """The rows by ``key`` (strings and numbers), equal ones in the order they came in.
 
-    All but about ``run_chars`` of them lie in files below ``folder``, which are gone at the end. Raises
-    :class:`OSError`.
+    All but about ``run_chars`` of them lie in files below ``folder`` (None: where this system has its temporary files),
+    which are gone at the end. Raises :class:`OSError`.
     """
     with TemporaryDirectory(dir=folder, prefix="sort-") as name, ExitStack() as files:
         runs: list[Iterator[list[Any]]] = []
