@@ -14,7 +14,7 @@ import traceback
 from contextvars import ContextVar
 from datetime import datetime, timezone
 from types import TracebackType
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 #: The id of the request that is being served here.
@@ -58,7 +58,13 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(entry, ensure_ascii=False, default=str)
 
 
-class _Stderr(logging.StreamHandler[TextIO]):
+if TYPE_CHECKING:
+    _StreamHandler = logging.StreamHandler[TextIO]
+else:  # Python 3.10 has no such generic class
+    _StreamHandler = logging.StreamHandler
+
+
+class _Stderr(_StreamHandler):
     """Writes to whatever ``sys.stderr`` is when the record comes."""
 
     def __init__(self) -> None:
