@@ -13,11 +13,13 @@ if TYPE_CHECKING:
     from shopbot.backends import BackendSettings, Completion, ModelBackend, Token
     from shopbot.backends.scripted import ScriptedBackend
     from shopbot.bot import Bot, Session
+    from shopbot.calls import call_schema
     from shopbot.checkpoint import CheckpointStore, Manifest, read_manifest, write_manifest
     from shopbot.cli.invocation import Invocation, json_option, pass_invocation, print_json
     from shopbot.config import Config, home
     from shopbot.errors import (
         BackendError,
+        CallError,
         ConfigError,
         ConflictError,
         GateError,
@@ -92,6 +94,7 @@ __all__ = [
     "BackendSettings",
     "Bot",
     "Calibration",
+    "CallError",
     "Case",
     "CaseResult",
     "CheckpointStore",
@@ -138,6 +141,7 @@ __all__ = [
     "Unit",
     "Variant",
     "Written",
+    "call_schema",
     "demo_stores",
     "fold",
     "home",
@@ -167,11 +171,13 @@ _HOMES = {
     "backends": ("BackendSettings", "Completion", "ModelBackend", "Token"),
     "backends.scripted": ("ScriptedBackend",),
     "bot": ("Bot", "Session"),
+    "calls": ("call_schema",),
     "checkpoint": ("CheckpointStore", "Manifest", "read_manifest", "write_manifest"),
     "cli.invocation": ("Invocation", "json_option", "pass_invocation", "print_json"),
     "config": ("Config", "home"),
     "errors": (
         "BackendError",
+        "CallError",
         "ConfigError",
         "ConflictError",
         "GateError",
