@@ -53,7 +53,6 @@ def test_secrets_and_what_is_of_one_box_stay(fleet: Any) -> None:
     bundle = fleet.build("1")
     assert json.loads(files_of(fleet, bundle)["settings.json"]) == {
         "shop": {"name": "Acme"},
-        "identity": {},
         "model": {"slots": 3},
         "plugins": {"puppet": {"folder": "plugins/puppet", "key_env": "ACME_KEY"}},
     }
@@ -64,15 +63,20 @@ def test_secrets_and_what_is_of_one_box_stay(fleet: Any) -> None:
 def test_each_setting_that_stays_is_named() -> None:
     settings = {
         "store": {"url": "sqlite:///x"},
-        "server": {"port": 1},
+        "server": {"port": 1, "operator_keys": {"me": "sha256:0"}},
+        "telemetry": {"otlp_endpoint": "http://10.0.0.1"},
+        "tomorrow": 7,
         "model": {"source": "/x", "context": 512},
         "plugins": {"refine": {"base_url": "https://me:pw@host/v1", "budget_tokens": 5}, "x": {"deep": {"token": "a"}}},
     }
     kept, left_out = portable(settings)
-    assert kept == {"model": {"context": 512}, "plugins": {"refine": {"budget_tokens": 5}, "x": {"deep": {}}}}
+    assert kept == {"model": {"context": 512}, "plugins": {"refine": {"budget_tokens": 5}}}
     assert [entry.partition(" ")[0] for entry in left_out] == [
-        "store",
-        "server",
+        "store.url",
+        "server.port",
+        "server.operator_keys.me",
+        "telemetry.otlp_endpoint",
+        "tomorrow",
         "model.source",
         "plugins.refine.base_url",
         "plugins.x.deep.token",

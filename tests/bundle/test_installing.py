@@ -30,7 +30,7 @@ def test_it_takes_effect_in_everything_that_is_opened(fleet: Any) -> None:
     fleet.use(fleet.home)
     assert fleet.hours() == "Nobody told me."
     seen: list[str] = []
-    done = fleet.install(fleet.build("1"), progress=lambda result: seen.append(result.case.name))
+    done = fleet.install(fleet.bundle("1"), progress=lambda result: seen.append(result.case.name))
     assert (done.manifest.id, done.is_new, done.golden) == ("acme-1", True, "1 of 1 golden cases passed.")
     assert seen == ["hours"]
     assert fleet.hours() == "From 9 to 18."
@@ -40,11 +40,11 @@ def test_it_takes_effect_in_everything_that_is_opened(fleet: Any) -> None:
     assert (origins["shop.name"], origins["shop.currency"]) == ("bundle acme-1", "default")
     checkpoint = CheckpointStore(fleet.home).current()
     assert (checkpoint.manifest.name, checkpoint.manifest.gate.passed) == ("acme-1", True)
-    assert fleet.install(fleet.build("1")) == Done(done.manifest, is_new=False)
+    assert fleet.install(fleet.bundle("1")) == Done(done.manifest, is_new=False)
 
 
 def test_the_operators_own_file_wins_key_by_key(fleet: Any) -> None:
-    fleet.install(fleet.build("1"))
+    fleet.install(fleet.bundle("1"))
     own = fleet.home / "shopbot.toml"
     own.write_text('[shop]\ncurrency = "€"\n[model]\nslots = 1\n[plugins.puppet]\nkey_env = "OWN"\n')
     config = load(own)
@@ -58,7 +58,7 @@ def test_a_running_bot_sees_the_switch(fleet: Any) -> None:
     store = CheckpointStore(fleet.home)
     stamps = [store.current_stamp()]
     for version in ("1", "2"):
-        fleet.install(fleet.build(version))
+        fleet.install(fleet.bundle(version))
         stamps.append(store.current_stamp())
     Shelf(fleet.home).rollback()
     assert store.current_stamp() == stamps[1]
@@ -72,7 +72,7 @@ def test_rollback_and_prune(fleet: Any) -> None:
     with pytest.raises(BundleError, match="No bundle is in force"):
         shelf.rollback()
     for version in ("1", "2", "3", "10"):
-        done = fleet.install(fleet.build(version, hours=f"From 9 to 18, version {version}."))
+        done = fleet.install(fleet.bundle(version, hours=f"From 9 to 18, version {version}."))
     assert KEPT == 3 and done.pruned == ("acme-1",)
     assert [(one.manifest.version, one.is_current) for one in shelf.bundles()] == [
         ("2", False),
@@ -84,7 +84,7 @@ def test_rollback_and_prune(fleet: Any) -> None:
     assert (fleet.current, store.current().is_shipped, fleet.hours()) == (None, True, "Nobody told me.")
     with pytest.raises(BundleError, match="No bundle is in force"):
         shelf.rollback()
-    fleet.install(fleet.build("4"))
+    fleet.install(fleet.bundle("4"))
     assert [one.manifest.version for one in shelf.bundles()] == ["4"]
 
 
@@ -94,11 +94,11 @@ def test_rollback_brings_back_what_was_promoted_under_that_bundle(
 
     store = CheckpointStore(fleet.home)
     fleet.add_checkpoint(fleet.home, "before")
-    fleet.install(fleet.build("1"))
+    fleet.install(fleet.bundle("1"))
     assert store.current_name() == "acme-1", "a promotion of before does not outlive the installation"
     fleet.add_checkpoint(fleet.home, "under-one")
     assert store.current_name() == "under-one"
-    fleet.install(fleet.build("2"))
+    fleet.install(fleet.bundle("2"))
     assert store.current_name() == "acme-2"
     names = []
     for _ in range(2):
@@ -108,7 +108,7 @@ def test_rollback_brings_back_what_was_promoted_under_that_bundle(
 
 
 def test_older_and_other_bundles_are_refused_unless_told(fleet: Any) -> None:
-    one, two, other = fleet.build("1.9"), fleet.build("1.10"), fleet.build("1", name="other")
+    one, two, other = fleet.bundle("1.9"), fleet.bundle("1.10"), fleet.bundle("1", name="other")
     fleet.install(two)
     before = state(fleet)
     with pytest.raises(BundleError, match=r"'acme' 1\.9 is not newer than 1\.10"):
@@ -123,16 +123,16 @@ def test_older_and_other_bundles_are_refused_unless_told(fleet: Any) -> None:
 
 
 def test_one_version_is_one_bundle(fleet: Any) -> None:
-    fleet.install(fleet.build("1"))
+    fleet.install(fleet.bundle("1"))
     with pytest.raises(BundleError, match="Another bundle 'acme' 1 is on this box"):
-        fleet.install(fleet.build("1", hours="From 9 to 18, as ever."))
+        fleet.install(fleet.bundle("1", hours="From 9 to 18, as ever."))
 
 
 def test_a_golden_set_that_fails_here(fleet: Any) -> None:
-    fleet.install(fleet.build("1"))
+    fleet.install(fleet.bundle("1"))
     (fleet.home / "shopbot.toml").write_text('[plugins.puppet]\nfolder = ""\n')
     before = state(fleet)
-    two = fleet.build("2")
+    two = fleet.bundle("2")
     with pytest.raises(GateError, match=r"0 of 1 golden cases passed, at most 0 may fail\. bundle/hours: turn 1"):
         fleet.install(two)
     assert state(fleet) == before
@@ -142,9 +142,9 @@ def test_a_golden_set_that_fails_here(fleet: Any) -> None:
 
 
 def test_a_truncated_file_and_a_stranger(fleet: Any) -> None:
-    fleet.install(fleet.build("1"))
+    fleet.install(fleet.bundle("1"))
     before = state(fleet)
-    two = fleet.build("2")
+    two = fleet.bundle("2")
     whole = two.read_bytes()
     two.write_bytes(whole[:-1])
     with pytest.raises(BundleError, match="truncated"):
@@ -160,7 +160,7 @@ def test_a_truncated_file_and_a_stranger(fleet: Any) -> None:
 def test_a_wrong_base(fleet: Any, monkeypatch: pytest.MonkeyPatch, tiny_model: Path) -> None:
     from shopbot.first_start import ensure_model
 
-    bundle = fleet.build("1")
+    bundle = fleet.bundle("1")
     monkeypatch.setenv("SHOPBOT_MODEL__BACKEND", "gguf")
     wrong = fleet.folder / "wrong.gguf"
     shutil.copy(tiny_model, wrong)
@@ -182,22 +182,22 @@ def test_a_wrong_base(fleet: Any, monkeypatch: pytest.MonkeyPatch, tiny_model: P
 
 
 def test_plugins_that_are_missing_or_of_another_version(fleet: Any) -> None:
-    bundle, said = fleet.build("1"), list[str]()
+    bundle, said = fleet.bundle("1"), list[str]()
     plugin = {"name": "puppet", "distribution": "puppet-plugin", "version": "2.0"}
     fleet.install(fleet.repack(bundle, {}, plugins=[plugin]), say=said.append)
     assert "Plugin 'puppet' is version 1.0 here, the bundle was built with 2.0" in said[0]
     assert "pip install puppet-plugin==2.0" in said[0]
     plugin = {"name": "loyalty-cards", "distribution": "acme-loyalty", "version": "1.4"}
     with pytest.raises(BundleError, match=r"not installed: loyalty-cards\. pip install acme-loyalty==1\.4"):
-        fleet.install(fleet.repack(fleet.build("2"), {}, plugins=[plugin]))
+        fleet.install(fleet.repack(fleet.bundle("2"), {}, plugins=[plugin]))
 
 
 @pytest.mark.parametrize(
     ("settings", "why"),
     [
-        ({"store": {"url": "sqlite:////tmp/evil.db"}}, "sets store"),
-        ({"server": {"host": "0.0.0.0"}}, "sets server"),
-        ({"identity": {"token_secret": "known"}}, "sets identity.token_secret"),
+        ({"store": {"url": "sqlite:////tmp/evil.db"}}, r"sets store\.url"),
+        ({"server": {"host": "0.0.0.0"}}, r"sets server\.host"),
+        ({"identity": {"token_secret": "known"}}, r"sets identity\.token_secret"),
         ({"model": {"source": "https://evil.example/x.gguf"}}, r"sets model\.source"),
         ({"plugins": {"puppet": {"folder": "/etc"}}}, "folder outside itself"),
         ({"plugins": {"puppet": {"folder": "plugins/puppet/../../.."}}}, "folder outside itself"),
@@ -210,7 +210,7 @@ def test_plugins_that_are_missing_or_of_another_version(fleet: Any) -> None:
 def test_settings_that_no_bundle_may_have(fleet: Any, settings: Any, why: str) -> None:
     from shopbot.errors import ShopbotError
 
-    bundle, before = fleet.build("1"), state(fleet)
+    bundle, before = fleet.bundle("1"), state(fleet)
     with pytest.raises(ShopbotError, match=why):
         fleet.install(fleet.repack(bundle, {"settings.json": json.dumps(settings).encode()}))
     assert state(fleet) == before
@@ -233,14 +233,14 @@ def test_contents_that_do_not_belong_together(
 ) -> None:
     from shopbot.errors import ShopbotError
 
-    bundle, before = fleet.build("1"), state(fleet)
+    bundle, before = fleet.bundle("1"), state(fleet)
     with pytest.raises(ShopbotError, match=why):
         fleet.install(fleet.repack(bundle, changes, **fields))
     assert state(fleet) == before
 
 
 def test_a_full_disk(fleet: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    bundle, before = fleet.build("1"), state(fleet)
+    bundle, before = fleet.bundle("1"), state(fleet)
     # a disk cannot be filled in a test
     monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(1 << 30, 1 << 30, 1))
     with pytest.raises(BundleError, match=r"cannot be stored: .*are needed.* nothing has changed"):
@@ -249,7 +249,7 @@ def test_a_full_disk(fleet: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_is_damaged_on_the_box_is_mended_by_installing_again(fleet: Any) -> None:
-    bundle = fleet.build("1")
+    bundle = fleet.bundle("1")
     fleet.install(bundle)
     text = fleet.home / "bundles" / "acme-1" / "plugins" / "puppet" / "hours.md"
     text.write_text("From 0 to 24.")
@@ -264,7 +264,7 @@ def test_what_is_damaged_on_the_box_is_mended_by_installing_again(fleet: Any) ->
 
 def test_a_damaged_bundle_is_not_rolled_back_to(fleet: Any) -> None:
     for version in ("1", "2"):
-        fleet.install(fleet.build(version))
+        fleet.install(fleet.bundle(version))
     (fleet.home / "bundles" / "acme-1" / "settings.json").write_text("{}")
     with pytest.raises(BundleError, match="'acme-1' is damaged"):
         Shelf(fleet.home).rollback()
@@ -274,7 +274,7 @@ def test_a_damaged_bundle_is_not_rolled_back_to(fleet: Any) -> None:
 def test_a_pinned_checkpoint_is_told(fleet: Any) -> None:
     (fleet.home / "shopbot.toml").write_text('[model]\ncheckpoint = "first-party"\n')
     said: list[str] = []
-    fleet.install(fleet.build("1"), say=said.append)
+    fleet.install(fleet.bundle("1"), say=said.append)
     assert "model.checkpoint is 'first-party'" in said[0]
 
 
@@ -295,7 +295,7 @@ def test_a_running_bot_follows_without_losing_a_turn(fleet: Any, monkeypatch: py
 
     monkeypatch.setenv("SHOPBOT_MODEL__BACKEND", "gguf")
     (fleet.folder / "cases.toml").write_text('[[case]]\nname = "anything"\n[[case.turn]]\nsay = "hello"\n')
-    one, two = fleet.build("1"), fleet.build("2")
+    one, two = fleet.bundle("1"), fleet.bundle("2")
     fleet.install(one)
     config = load()
     ensure_store(config, say=lambda text: None)

@@ -40,8 +40,8 @@ MAX_STEPS = 100
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is of POSIX systems")
 def test_a_kill_at_every_step_leaves_a_whole_bundle_in_force(fleet: Any) -> None:
-    fleet.install(fleet.build("1", hours="From 9 to 18, as before."))
-    two = fleet.build("2", hours="From 9 to 18, from now on.")
+    fleet.install(fleet.bundle("1", hours="From 9 to 18, as before."))
+    two = fleet.bundle("2", hours="From 9 to 18, from now on.")
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(fleet.folder / "site"), *sys.path])}
     found = []
     for step in range(1, MAX_STEPS):

@@ -143,7 +143,8 @@ def _texts_in(folder: Path, where: str) -> dict[str, bytes]:
     for path in sorted(root.rglob("*")):
         inside = path.relative_to(root)
         is_hidden = any(part.startswith(".") for part in inside.parts)
-        if is_hidden or path.suffix.lower() not in TEXT_SUFFIXES or not path.resolve().is_relative_to(root):
+        is_text = path.is_file() and path.suffix.lower() in TEXT_SUFFIXES
+        if is_hidden or not is_text or not path.resolve().is_relative_to(root):
             continue
         if path.stat().st_size > _MAX_TEXT_BYTES or len(found) >= MAX_FILES:
             raise BundleError(f"'{path}' is too large, or one file too many.", remedy="Split it, or leave some out.")
@@ -180,4 +181,7 @@ def _entry(content: bytes) -> FileEntry:
 
 
 def _json(value: Any) -> bytes:
-    return (json.dumps(value, ensure_ascii=False, indent=2, sort_keys=True) + "\n").encode()
+    try:
+        return (json.dumps(value, ensure_ascii=False, indent=2, sort_keys=True) + "\n").encode()
+    except TypeError as error:  # a date, which TOML has
+        raise ConfigError(f"A setting cannot be packed: {error}.", remedy="Write dates as texts in quotes.") from None

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import pydantic
 
 from shopbot.errors import BundleError, ConfigError
-from shopbot.manifest import Base, Sha256, Text
+from shopbot.manifest import Base, Name, Sha256, Text
 
 MANIFEST = "bundle.json"
 CHECKPOINT = "checkpoint"
@@ -20,9 +20,10 @@ MAX_MANIFEST_BYTES = 1 << 20
 _MAX_PATH, _MAX_DEPTH = 200, 8
 _DRIVE_OR_CONTROL = re.compile(r'[\x00-\x1f\x7f\\:*?"<>|]')
 _REMEDY = "Do not use it; have it built again."
+_RENAME = "Rename it where the bundle is made, and have it built again."
 
 _NAME, _VERSION = r"^[a-z0-9][a-z0-9-]{0,39}$", r"^[0-9]{1,6}(\.[0-9]{1,6}){0,3}$"
-Name = Annotated[str, pydantic.StringConstraints(pattern=_NAME)]
+BundleName = Annotated[str, pydantic.StringConstraints(pattern=_NAME)]
 VersionText = Annotated[str, pydantic.StringConstraints(pattern=_VERSION)]
 
 
@@ -40,9 +41,9 @@ class FileEntry(_Part):
 class PluginVersion(_Part):
     """A plugin that the bundle was built and judged with."""
 
-    name: Text
-    distribution: Text
-    version: Text
+    name: Name
+    distribution: Name
+    version: Annotated[str, pydantic.StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9.!+_-]{0,99}$")]
 
 
 class BundleManifest(_Part):
@@ -50,7 +51,7 @@ class BundleManifest(_Part):
     golden cases it brings; ``files``: every other file in it."""
 
     format: Literal[1] = 1
-    name: Name
+    name: BundleName
     version: VersionText
     shopbot: Text
     prompt_format: int = pydantic.Field(ge=1, le=1000)
@@ -101,10 +102,10 @@ def require_paths(paths: dict[str, FileEntry]) -> None:
         is_plain = all(part and part == part.strip(" ") and part[0] != "." and part[-1] != "." for part in parts)
         is_bounded = len(path) <= _MAX_PATH and len(parts) <= _MAX_DEPTH and path.isprintable()
         if not is_plain or not is_bounded or _DRIVE_OR_CONTROL.search(path) or path == MANIFEST:
-            raise BundleError(f"The bundle holds the path {path[:100]!r}.", remedy=_REMEDY)
+            raise BundleError(f"{path[:100]!r} is no path that a bundle may hold.", remedy=_RENAME)
         if path.casefold() in seen:
-            raise BundleError(f"The bundle holds {path!r} twice.", remedy=_REMEDY)
+            raise BundleError(f"{path!r} is there twice, in capitals and small letters.", remedy=_RENAME)
         seen.add(path.casefold())
     folders = {path.casefold().rsplit("/", n)[0] for path in paths for n in range(1, path.count("/") + 1)}
     if folders & seen:
-        raise BundleError(f"{sorted(folders & seen)[0]!r} is a file and a folder.", remedy=_REMEDY)
+        raise BundleError(f"{sorted(folders & seen)[0]!r} is a file and a folder.", remedy=_RENAME)

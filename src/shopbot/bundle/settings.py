@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from shopbot.bundle.contents import PLUGINS
@@ -11,19 +11,26 @@ from shopbot.errors import BundleError
 
 #: A plugin's setting that names a folder of texts, which travels with it.
 FOLDER_KEY = "folder"
-#: Keys, or whole sections, that are of one box. ``identity.token_secret`` is a secret and stays for that reason.
-_OF_ONE_BOX = frozenset(
-    {"store", "server", "model.source", "model.checkpoint", "model.threads", "model.backend", "transcripts.path"}
+#: Sections, or single keys, that are the shop's; every other one belongs to the box.
+_OF_THE_SHOP = frozenset(
+    {
+        "identity",
+        "model.context",
+        "model.slots",
+        "plugins",
+        "session",
+        "shop",
+        "transcripts.enabled",
+        "transcripts.retention_days",
+        "understanding",
+    }
 )
 
 
 def portable(settings: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """The settings that travel, and the keys of those that stay, each with the reason."""
-    left_out = dict(_staying(settings))
-    kept = {
-        section: _without(section, table, left_out) for section, table in settings.items() if section not in left_out
-    }
-    return kept, [f"{key} ({why})" for key, why in left_out.items()]
+    staying: list[str] = []
+    return _travelling((), settings, staying), staying
 
 
 def require_portable(settings: Mapping[str, Any]) -> None:
@@ -39,27 +46,18 @@ def require_portable(settings: Mapping[str, Any]) -> None:
             raise BundleError(f"The bundle sets plugins.{name}.{FOLDER_KEY} to a folder outside itself.", remedy=remedy)
 
 
-def _staying(settings: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    for section, table in settings.items():
-        if section in _OF_ONE_BOX:
-            yield section, "it is this box's"
-        elif isinstance(table, Mapping):
-            for key, value in table.items():
-                yield from _staying_in(f"{section}.{key}", key, value)
-
-
-def _staying_in(path: str, key: str, value: Any) -> Iterator[tuple[str, str]]:
-    if path in _OF_ONE_BOX:
-        yield path, "it is this box's"
-    elif isinstance(value, Mapping):
-        for inner, content in value.items():
-            yield from _staying_in(f"{path}.{inner}", str(inner), content)
-    elif is_secret(key, value):
-        yield path, "a secret"
-
-
-def _without(path: str, value: Any, left_out: Mapping[str, str]) -> Any:
-    if not isinstance(value, Mapping):
-        return value
-    kept = {key: f"{path}.{key}" for key in value if f"{path}.{key}" not in left_out}
-    return {key: _without(inner, value[key], left_out) for key, inner in kept.items()}
+def _travelling(path: tuple[str, ...], table: Mapping[str, Any], staying: list[str]) -> dict[str, Any]:
+    """What of ``table`` travels; what does not is added to ``staying``."""
+    kept: dict[str, Any] = {}
+    for key, value in table.items():
+        inner = (*path, key)
+        if isinstance(value, Mapping):
+            if found := _travelling(inner, value, staying):  # a table without keys sets nothing
+                kept[key] = found
+        elif is_secret(key, value):
+            staying.append(f"{'.'.join(inner)} (a secret)")
+        elif _OF_THE_SHOP.isdisjoint({inner[0], ".".join(inner[:2])}):
+            staying.append(f"{'.'.join(inner)} (it is this box's)")
+        else:
+            kept[key] = value
+    return kept

@@ -82,6 +82,7 @@ def build(
     from shopbot.plugins import PluginManager
 
     target = output or Path(f"{name}-{version}.bundle")
+    checkpoint = checkpoint or invocation.config.model.checkpoint
     config = invocation.config.with_checkpoint(checkpoint)
     ensure_model(config, say=say, progress_bar=progress_bar)
     plugins = PluginManager.installed(config.plugins)
