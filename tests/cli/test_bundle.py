@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -63,3 +65,22 @@ def test_bad_input_is_told_in_one_line(program: Any, made: Path, tmp_path: Path)
     (tmp_path / "cases.toml").write_text(CASES.replace("From 9", "From 7"))
     failing = program.run("bundle", "build", "acme", "2", "--key", key, "--golden", str(tmp_path / "cases.toml"))
     assert failing.returncode == 3 and "'hours' first" in failing.stderr
+
+
+def commands_of_the_handbook() -> list[str]:
+    text = (Path(__file__).parents[2] / "docs" / "bundle.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```sh\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
+    return [line for block in blocks for line in block.splitlines() if line.startswith("shopbot ")]
+
+
+@pytest.mark.parametrize("line", commands_of_the_handbook())
+def test_each_command_of_the_handbook_exists(line: str) -> None:
+    """Command and options are read by the command line's own parser; nothing runs."""
+    from click.testing import CliRunner
+
+    from shopbot.cli import main
+
+    files = re.compile(r"(?<=\s)\S+\.(?:bundle|toml|pub)\b|(?<=--key )\S+")
+    words = shlex.split(files.sub(__file__, line), comments=True)
+    asked = CliRunner().invoke(main, [*words[1:], "--help"])
+    assert asked.exit_code == 0 and "Usage:" in asked.stdout, asked.output

@@ -41,7 +41,7 @@ class Shelf:
         """Every bundle here, by name and version; a folder that is none is left out."""
         current = self.current()
         found = []
-        for folder in self._folder.glob("[!.]*/"):
+        for folder in self._folders():
             with contextlib.suppress(OSError, BundleError):
                 manifest = _manifest_in(folder)
                 if manifest.id == folder.name:
@@ -135,13 +135,16 @@ class Shelf:
             folder.rename(trash)
             shutil.rmtree(trash, ignore_errors=True)
 
+    def _folders(self) -> Iterator[Path]:
+        return (path for path in self._folder.glob("[!.]*") if path.is_dir())
+
     def _history(self) -> list[str]:
         """The ids of the bundles before the one in force, the last one first; those that are here still."""
         try:
             previous = json.loads(self._pointer.read_bytes()).get("previous", [])
         except (OSError, ValueError, AttributeError, RecursionError):
             return []
-        here = {one.name for one in self._folder.glob("[!.]*/")}
+        here = {folder.name for folder in self._folders()}
         return [one for one in previous if one in here] if isinstance(previous, list) else []
 
     def _point_to(self, bundle_id: str | None, previous: list[str]) -> None:
