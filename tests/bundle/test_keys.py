@@ -17,7 +17,7 @@ def test_a_pair_is_made_and_never_overwritten(tmp_path: Path) -> None:
     line = make_keys(tmp_path / "acme")
     assert line.startswith("ssh-ed25519 ") and line.endswith(" acme")
     assert (tmp_path / "acme.pub").read_text() == f"{line}\n"
-    assert stat.S_IMODE((tmp_path / "acme").stat().st_mode) == 0o600
+    assert [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("acme", "acme.pub")] == [0o600, 0o644]
     private = (tmp_path / "acme").read_bytes()
     with pytest.raises(BundleError, match="already"):
         make_keys(tmp_path / "acme")

@@ -43,6 +43,7 @@ def make_keys(path: Path) -> str:
     try:
         write_atomic(path, private)
         write_atomic(public_path, f"{line}\n".encode())
+        public_path.chmod(0o644)
     except OSError as error:
         raise BundleError(f"The key cannot be written: {error}.", remedy="Name another folder.") from error
     return line
