@@ -27,6 +27,7 @@ ROWS = (
     ),
     (
         "store",
+        "backoffice",
         "hookspecs",
         "config",
         "config_file",
@@ -53,7 +54,7 @@ ROWS = (
         "models",
     ),
     ("checkpoint", "binding", "merging", "understand", "transcript", "transcript_file", "serving", "weights"),
-    ("engine", "calls", "reading", "minds", "turn", "sessions"),
+    ("engine", "calls", "cards", "reading", "minds", "turn", "sessions", "handoff"),
     ("bot", "async_bot", "evals"),
     ("baking",),
     ("bundle",),

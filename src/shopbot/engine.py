@@ -41,6 +41,7 @@ class Outcome:
 
     texts: list[str] = field(default_factory=list)
     tool_calls: list[ToolCall] = field(default_factory=list)
+    shown: list[str] = field(default_factory=list)
     handoff: Handoff | None = None
     stages: Stages = field(default_factory=Stages)
 
@@ -351,9 +352,11 @@ class Engine:
     def _told(self, state: SessionState, frame: Frame, answer: Answer, out: Outcome) -> None:
         out.say(answer.text)
         if answer.shown:
+            out.shown += answer.shown
             state.shown = list(answer.shown)[:50]
         if isinstance(frame.bound.get("order"), str):
             state.focus = frame.bound["order"]
+            out.shown.append(f"order:{state.focus}")
 
     def _refuse(self, state: SessionState, frame: Frame, refusal: Refusal, out: Outcome) -> None:
         """Say why not, and go on with the tool that could do it instead, if there is one."""

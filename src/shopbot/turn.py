@@ -9,6 +9,7 @@ from typing import Any
 
 from shopbot import phrases
 from shopbot.calls import Play
+from shopbot.cards import order_cards
 from shopbot.config import Config
 from shopbot.engine import Outcome
 from shopbot.events import OnActs
@@ -20,7 +21,7 @@ from shopbot.stages import Observer, Stages
 from shopbot.store import Message, Store
 from shopbot.textindex import plain
 from shopbot.transcript import Recorder
-from shopbot.types import Act, Awaiting, Handoff, Reply, Tokens, ToolCall
+from shopbot.types import Act, Awaiting, Handoff, OrderCard, Reply, Tokens, ToolCall
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +110,7 @@ class TurnTaker:
                 out.handoff,
                 timings,
                 read.tokens,
+                order_cards(self._store, state.customer_id, out.shown, currency=self._config.shop.currency),
             )
         with stages("record"):
             save(*_messages(state, text, reply, request.id))
@@ -150,6 +152,7 @@ def reply_from_json(saved: Mapping[str, Any]) -> Reply:
         Handoff(**handoff) if handoff else None,
         saved["timings_ms"],
         Tokens(**saved.get("tokens", {})),
+        tuple(OrderCard.from_json(card) for card in saved.get("cards", ())),
     )
 
 

@@ -116,8 +116,50 @@ class Tokens:
 
 
 @dataclass(frozen=True, slots=True)
+class CardItem:
+    """``count`` equal pieces in an order; ``price`` of one, as in ``"20.00"``."""
+
+    name: str
+    options: Mapping[str, str]
+    price: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class CardParcel:
+    """A parcel of an order. Days are ISO 8601, None where the shop does not know them."""
+
+    carrier: str
+    tracking_ids: tuple[str, ...]
+    expected_on: str | None
+    delivered_on: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class OrderCard:
+    """One of the customer's own orders, as a chat shows it beside the reply's text. Amounts as in ``"145.78"``."""
+
+    order: str
+    status: str
+    placed_on: str | None
+    total: str
+    currency: str
+    items: tuple[CardItem, ...]
+    parcels: tuple[CardParcel, ...]
+
+    @classmethod
+    def from_json(cls, saved: Mapping[str, Any]) -> OrderCard:
+        """The card that :meth:`Reply.as_json` gave."""
+        items = tuple(CardItem(**item) for item in saved["items"])
+        parcels = tuple(
+            CardParcel(**{**parcel, "tracking_ids": tuple(parcel["tracking_ids"])}) for parcel in saved["parcels"]
+        )
+        return cls(**{**saved, "items": items, "parcels": parcels})
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
-    """The bot's answer to one message. ``as_json`` is public API."""
+    """The bot's answer to one message. ``as_json`` is public API. ``cards`` show the orders that the text is about."""
 
     text: str
     acts: tuple[Act, ...] = ()
@@ -126,6 +168,7 @@ class Reply:
     handoff: Handoff | None = None
     timings_ms: Mapping[str, float] = field(default_factory=dict)
     tokens: Tokens = field(default_factory=Tokens)
+    cards: tuple[OrderCard, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """The reply in the shape that HTTP and ``--json`` give."""
@@ -136,6 +179,7 @@ class Reply:
                 for act in self.acts
             ],
             "tool_calls": [asdict(call) for call in self.tool_calls],
+            "cards": [asdict(card) for card in self.cards],
             "awaiting": asdict(self.awaiting) if self.awaiting else None,
             "handoff": asdict(self.handoff) if self.handoff else None,
             "timings_ms": {stage: round(ms, 2) for stage, ms in self.timings_ms.items()},

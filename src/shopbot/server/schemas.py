@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 import pydantic
@@ -71,6 +71,36 @@ class ToolCall(pydantic.BaseModel):
     error: str | None
 
 
+class CardItem(pydantic.BaseModel):
+    """Equal pieces in an order, and the price of one."""
+
+    name: str
+    options: dict[str, str]
+    price: str
+    count: int
+
+
+class CardParcel(pydantic.BaseModel):
+    """A parcel of an order."""
+
+    carrier: str
+    tracking_ids: list[str]
+    expected_on: date | None
+    delivered_on: date | None
+
+
+class OrderCard(pydantic.BaseModel):
+    """One of the customer's own orders that the reply is about, as it is in the store."""
+
+    order: str
+    status: str
+    placed_on: date | None
+    total: str
+    currency: str
+    items: list[CardItem]
+    parcels: list[CardParcel]
+
+
 class Awaiting(pydantic.BaseModel):
     """What the bot asked for."""
 
@@ -102,6 +132,7 @@ class Reply(pydantic.BaseModel):
     reply: str
     acts: list[Act]
     tool_calls: list[ToolCall]
+    cards: list[OrderCard]
     awaiting: Awaiting | None
     handoff: Handoff | None
     timings_ms: dict[str, float]
@@ -123,6 +154,7 @@ class Message(pydantic.BaseModel):
     role: Literal["customer", "bot", "agent"]
     text: str
     at: datetime
+    request_id: str | None
     payload: dict[str, Any]
     feedback: Feedback | None
 
