@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -89,7 +90,21 @@ def test_the_quickstart_runs_as_it_stands(first_start: dict[str, str]) -> None:
     assert "Desk Lamp: " in first.stdout and "I'll cancel order #W4382745" in first.stdout
     assert first.stdout.rstrip().endswith("nothing was changed."), "it leaves the demo shop as it was"
     second = shell(f"python '{ROOT / 'examples' / 'quickstart.py'}'", first_start)
-    assert second.stdout == first.stdout.partition("\n")[2], "nothing is made twice"
+    assert second.stdout == first.stdout.partition("\n")[2], f"nothing is made twice\n{second.stderr}"
+
+
+@pytest.mark.model
+@pytest.mark.slow
+def test_the_programs_of_the_embedding_page_run(first_start: dict[str, str], tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "embedding.md").read_text(encoding="utf-8")
+    in_python, in_asyncio, _in_fastapi = re.findall(r"^```python\n(.*?)^```$", page, flags=re.MULTILINE | re.DOTALL)
+    header, _, body = in_asyncio.partition("\n\n")
+    program = tmp_path / "program.py"
+    coroutine = "async def main():\n" + textwrap.indent(body, "    ")
+    program.write_text(f"{in_python}\nimport asyncio\n{header}\n{coroutine}\nasyncio.run(main())\n", encoding="utf-8")
+    result = shell(f"python '{program}'", first_start)
+    assert result.returncode == 0, result.stderr
+    assert "e-mail address" in result.stdout and "ReplyEvent(" in result.stdout
 
 
 def test_the_quickstart_says_what_is_missing(tmp_path: Path) -> None:
