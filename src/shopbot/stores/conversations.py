@@ -49,7 +49,9 @@ class Conversations(Database):
             "turns": state.get("turns", 0),
         }
         if version == 0:
-            values |= {"id": session_id, "last_seq": 0, "started_at": moment, "active_at": moment}
+            values |= {"id": session_id, "last_seq": len(messages), "started_at": moment, "active_at": moment}
+        elif messages:
+            values |= _grown(len(messages), moment)
         # a conversation may lose its last turn in a power cut; a durable write that follows takes this one along
         with self._writing(is_durable=False) as connection:
             if version == 0:
@@ -60,12 +62,16 @@ class Conversations(Database):
             if not is_saved:
                 raise ConflictError("The conversation went on elsewhere.", remedy="Load it and try again.")
             if messages:
-                _append(connection, session_id, messages, moment)
+                _insert(connection, session_id, messages, moment)
         return version + 1
 
     def append_message(self, session_id: str, message: Message) -> int:
+        moment = now()
+        grow = update(sessions).where(sessions.c.id == session_id).values(_grown(1, moment))
         with self._writing() as connection:
-            return _append(connection, session_id, [message], now())
+            if connection.execute(grow).rowcount != 1:
+                raise NotFoundError("There is no such session.", remedy="Start a new one.")
+            return _insert(connection, session_id, [message], moment)
 
     def messages(self, session_id: str, *, after: int = 0, request_id: str | None = None) -> Sequence[Message]:
         if not is_storable(session_id):
@@ -128,13 +134,14 @@ class Conversations(Database):
         ]
 
 
-def _append(connection: Connection, session_id: str, new: Sequence[Message], moment: datetime) -> int:
-    """Give the messages their numbers and insert them; the session's row is the lock. The last number."""
-    own = sessions.c.id == session_id
-    grown = {"last_seq": sessions.c.last_seq + len(new), "active_at": moment}
-    if connection.execute(update(sessions).where(own).values(grown)).rowcount != 1:
-        raise NotFoundError("There is no such session.", remedy="Start a new one.")
-    last = int(connection.execute(select(sessions.c.last_seq).where(own)).scalar_one())
+def _grown(count: int, moment: datetime) -> dict[str, Any]:
+    """What a session's row becomes with so many messages more. It is the lock under which they get their numbers."""
+    return {"last_seq": sessions.c.last_seq + count, "active_at": moment}
+
+
+def _insert(connection: Connection, session_id: str, new: Sequence[Message], moment: datetime) -> int:
+    """Insert the messages that the session's row counts already. The last one's number."""
+    last = int(connection.execute(select(sessions.c.last_seq).where(sessions.c.id == session_id)).scalar_one())
     rows = [
         {
             "session_id": session_id,
