@@ -279,12 +279,15 @@ class Bot:
     def set_mode(self, session_id: str, mode: SessionMode) -> None:
         """Say who answers from now on. With ``"human"`` a turn under way ends unsaid; what it wrote stays written.
 
-        Raises :class:`~shopbot.errors.SessionError` if there is no such session.
+        Human agents who have names claim sessions with :class:`shopbot.handoff.Desk`. Raises
+        :class:`~shopbot.errors.SessionError` if there is no such session.
         """
 
         def change(state: SessionState) -> bool:
-            before, state.mode = state.mode, mode
-            return before != mode
+            if state.mode == mode:
+                return False
+            state.mode, state.agent, state.claimed_at = mode, "", ""
+            return True
 
         self._sessions.change(session_id, change)
 

@@ -16,6 +16,7 @@ ShopbotError                    something the reader can act on; the message nam
 ├── SessionError                no such session, or not this caller's
 ├── TokenError                  a customer token is malformed, expired or forged
 ├── CallError                   a tool call of another program fits no tool
+├── HandoffError                a session is another human agent's, or nobody's
 └── GateError                   a checkpoint did not pass its gate                  (exit code 3)
 """
 
@@ -88,6 +89,10 @@ class TokenError(ShopbotError):
 
 class CallError(ShopbotError):
     """A tool call that another program makes names no tool, or has arguments that the tool does not take."""
+
+
+class HandoffError(ShopbotError):
+    """A human agent wants something of a session that another one has, or that they have not taken."""
 
 
 class GateError(ShopbotError):

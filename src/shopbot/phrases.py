@@ -27,6 +27,11 @@ OUT_OF_SCOPE = "I can't help with that; I can help with orders, returns and ques
 OTHER_LANGUAGE = "I'm sorry, I only understand English so far. I'm passing you to a colleague who can help."
 ABUSE = "I'd like to help, so please let's stay polite. What can I do for you?"
 HANDED_OFF = "I've passed this to a human agent, who will get back to you (ticket {ticket})."
+AGENT_LEFT = (
+    "Our human agent had to leave; a colleague will answer as soon as possible. Until then you are talking to the "
+    "automated assistant."
+)
+AGENT_DONE = "You are talking to the automated assistant again. What else can I do for you?"
 WITH_HUMAN_AGENT = "A human agent has this conversation now."
 QUEUED = "I'll get to the rest right after that."
 TOOL_FAILED = "Sorry, I couldn't look that up just now. Please try again in a moment."

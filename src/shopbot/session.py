@@ -63,7 +63,8 @@ class Frame:
 
 @dataclass(slots=True)
 class SessionState:
-    """Everything a session keeps between turns. ``key_hash``: what is kept of the key that opens it from outside."""
+    """Everything a session keeps between turns. ``key_hash``: what is kept of the key that opens it from outside.
+    ``agent``: the human agent who has it, ``claimed_at``: since when (ISO 8601)."""
 
     id: str
     customer_id: str | None = None
@@ -84,6 +85,8 @@ class SessionState:
     allows_refine: bool = True
     mode: SessionMode = "bot"
     key_hash: str = ""
+    agent: str = ""
+    claimed_at: str = ""
 
     @property
     def frame(self) -> Frame | None:

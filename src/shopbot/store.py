@@ -6,11 +6,13 @@ never checks policy: tools do.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Literal, Protocol
+
+from shopbot.backoffice import BackOffice
 
 PaymentKind = Literal["credit_card", "paypal", "gift_card"]
 ReturnState = Literal["requested", "received", "refunded"]
@@ -224,7 +226,8 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class SessionEntry:
-    """A session as a list shows it. ``active_at``: when its last message came, or it was started."""
+    """A session as a list shows it. ``active_at``: when its last message came, or it was started. ``agent``: the human
+    agent who has it."""
 
     id: str
     customer_id: str | None
@@ -233,6 +236,7 @@ class SessionEntry:
     last_seq: int
     started_at: datetime
     active_at: datetime
+    agent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,7 +285,7 @@ class Unit(Protocol):
         """Replace the stored order."""
 
 
-class Store(Protocol):
+class Store(BackOffice, Protocol):
     """What a shop's database offers. Thread-safe; one instance a process."""
 
     def customer(self, customer_id: str) -> Customer | None: ...
@@ -326,22 +330,35 @@ class Store(Protocol):
 
     def open_ticket(self, *, session_id: str, customer_id: str | None, reason: str, summary: str) -> Ticket: ...
 
-    def tickets(self, *, open_only: bool = True) -> Sequence[Ticket]: ...
+    def tickets(self, *, open_only: bool = True, sessions: Collection[str] | None = None) -> Sequence[Ticket]:
+        """The tickets, oldest first; ``sessions``: only those of these."""
+
+    def unannounced_tickets(self, *, since: datetime) -> Sequence[Ticket]:
+        """The open tickets since then that no notice has the id of, oldest first, at most 100."""
 
     def load_session(self, session_id: str) -> tuple[Mapping[str, Any], int] | None:
         """The saved state and its version, or None."""
 
     def save_session(
-        self, session_id: str, state: Mapping[str, Any], *, version: int, messages: Sequence[Message] = ()
+        self,
+        session_id: str,
+        state: Mapping[str, Any],
+        *,
+        version: int,
+        messages: Sequence[Message] = (),
+        closed_ticket: str | None = None,
     ) -> int:
         """Save over ``version`` (0: a new session) and return the new one; :class:`ConflictError` if it moved on.
 
-        ``messages`` are appended in the same transaction. Of ``state``, ``customer_id``, ``mode`` and ``turns`` are
-        what :meth:`session_entries` lists.
+        In the same transaction, ``messages`` are appended and the ticket ``closed_ticket`` is closed. Of ``state``,
+        ``customer_id``, ``mode``, ``agent`` and ``turns`` are what :meth:`session_entries` lists.
         """
 
-    def append_message(self, session_id: str, message: Message) -> int:
-        """Append one message and return its ``seq``, also beside a turn; :class:`NotFoundError` if no such session."""
+    def append_message(self, session_id: str, message: Message, *, agent: str | None = None) -> int:
+        """Append one message and return its ``seq``, also beside a turn; :class:`NotFoundError` if no such session.
+
+        ``agent``: only while this human agent has the session; else it is as if there was none.
+        """
 
     def messages(self, session_id: str, *, after: int = 0, request_id: str | None = None) -> Sequence[Message]:
         """The session's messages with a higher ``seq``, in order; ``request_id``: only those of that request."""
@@ -352,11 +369,20 @@ class Store(Protocol):
 
     def session_entry(self, session_id: str) -> SessionEntry | None: ...
 
-    def session_entries(self, *, mode: SessionMode | None = None, limit: int = 100) -> Sequence[SessionEntry]:
-        """The sessions, the last active first."""
+    def session_entries(
+        self, *, mode: SessionMode | None = None, before: tuple[datetime, str] | None = None, limit: int = 100
+    ) -> Sequence[SessionEntry]:
+        """The sessions, the last active first; ``before``: only those that come after the one with this ``active_at``
+        and id."""
+
+    def count_sessions(self) -> Mapping[SessionMode, int]:
+        """How many there are in each mode."""
 
     def forget_session(self, session_id: str) -> bool:
         """Erase a session and its messages; False if there was none. Tickets and the ledger stay."""
+
+    def forget_customer(self, customer_id: str) -> int:
+        """Erase every session of a customer and their messages; how many sessions. Tickets and the ledger stay."""
 
     def purge_sessions(self, *, idle_since: datetime, mode: SessionMode) -> int:
         """Erase the sessions in ``mode`` without a message since then, with their messages; how many."""

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, Select, delete, exists, func, insert, select, update
 
 from shopbot.errors import ConflictError, NotFoundError
 from shopbot.store import Feedback, Message, MessageRole, SessionEntry, SessionMode, Ticket
 from shopbot.stores.database import Database, mended, now, plain, utc
-from shopbot.stores.tables import is_storable, messages, sessions, tickets
+from shopbot.stores.tables import is_storable, messages, notices, sessions, tickets
 
 _ENTRY = (
     sessions.c.id,
@@ -22,7 +22,9 @@ _ENTRY = (
     sessions.c.last_seq,
     sessions.c.started_at,
     sessions.c.active_at,
+    sessions.c.agent,
 )
+_MAX_UNANNOUNCED = 100
 
 
 class Conversations(Database):
@@ -37,7 +39,13 @@ class Conversations(Database):
         return None if row is None else (row.state, row.version)
 
     def save_session(
-        self, session_id: str, state: Mapping[str, Any], *, version: int, messages: Sequence[Message] = ()
+        self,
+        session_id: str,
+        state: Mapping[str, Any],
+        *,
+        version: int,
+        messages: Sequence[Message] = (),
+        closed_ticket: str | None = None,
     ) -> int:
         moment = now()
         values: dict[str, Any] = {
@@ -46,6 +54,7 @@ class Conversations(Database):
             "saved_at": moment,
             "customer_id": state.get("customer_id"),
             "mode": state.get("mode", "bot"),
+            "agent": state.get("agent") or None,
             "turns": state.get("turns", 0),
         }
         if version == 0:
@@ -63,11 +72,15 @@ class Conversations(Database):
                 raise ConflictError("The conversation went on elsewhere.", remedy="Load it and try again.")
             if messages:
                 _insert(connection, session_id, messages, moment)
+            if closed_ticket is not None:
+                connection.execute(update(tickets).where(tickets.c.id == closed_ticket).values(is_open=False))
         return version + 1
 
-    def append_message(self, session_id: str, message: Message) -> int:
+    def append_message(self, session_id: str, message: Message, *, agent: str | None = None) -> int:
         moment = now()
         grow = update(sessions).where(sessions.c.id == session_id).values(_grown(1, moment))
+        if agent is not None:
+            grow = grow.where(sessions.c.agent == agent)
         with self._writing() as connection:
             if connection.execute(grow).rowcount != 1:
                 raise NotFoundError("There is no such session.", remedy="Start a new one.")
@@ -96,17 +109,36 @@ class Conversations(Database):
             row = connection.execute(select(*_ENTRY).where(sessions.c.id == session_id)).first()
         return None if row is None else _entry(row)
 
-    def session_entries(self, *, mode: SessionMode | None = None, limit: int = 100) -> Sequence[SessionEntry]:
+    def session_entries(
+        self, *, mode: SessionMode | None = None, before: tuple[datetime, str] | None = None, limit: int = 100
+    ) -> Sequence[SessionEntry]:
         query = select(*_ENTRY).order_by(sessions.c.active_at.desc(), sessions.c.id).limit(limit)
+        if mode is not None:
+            query = query.where(sessions.c.mode == mode)
+        if before is not None:
+            moment, session_id = before
+            is_as_old = (sessions.c.active_at == moment) & (sessions.c.id > session_id)
+            query = query.where((sessions.c.active_at < moment) | is_as_old)
         with self._reading() as connection:
-            found = connection.execute(query if mode is None else query.where(sessions.c.mode == mode)).all()
-        return [_entry(row) for row in found]
+            return [_entry(row) for row in connection.execute(query)]
+
+    def count_sessions(self) -> Mapping[SessionMode, int]:
+        query = select(sessions.c.mode, func.count()).group_by(sessions.c.mode)
+        with self._reading() as connection:
+            found = {row[0]: row[1] for row in connection.execute(query)}
+        return {"bot": 0, "waiting": 0, "human": 0, **found}
 
     def forget_session(self, session_id: str) -> bool:
         if not is_storable(session_id):
             return False
         with self._writing() as connection:
             return connection.execute(delete(sessions).where(sessions.c.id == session_id)).rowcount == 1
+
+    def forget_customer(self, customer_id: str) -> int:
+        if not is_storable(customer_id):
+            return 0
+        with self._writing() as connection:
+            return connection.execute(delete(sessions).where(sessions.c.customer_id == customer_id)).rowcount
 
     def purge_sessions(self, *, idle_since: datetime, mode: SessionMode) -> int:
         idle = (sessions.c.mode == mode) & (sessions.c.active_at < idle_since)
@@ -123,11 +155,22 @@ class Conversations(Database):
             connection.execute(insert(tickets).values(values))
         return ticket
 
-    def tickets(self, *, open_only: bool = True) -> Sequence[Ticket]:
-        """Oldest first."""
-        query = select(tickets).order_by(tickets.c.created_at, tickets.c.id)
+    def tickets(self, *, open_only: bool = True, sessions: Collection[str] | None = None) -> Sequence[Ticket]:
+        query = select(tickets)
+        if open_only:
+            query = query.where(tickets.c.is_open)
+        if sessions is not None:
+            query = query.where(tickets.c.session_id.in_(sessions))
+        return self._tickets(query)
+
+    def unannounced_tickets(self, *, since: datetime) -> Sequence[Ticket]:
+        is_announced = exists().where(notices.c.id == tickets.c.id)
+        query = select(tickets).where(tickets.c.is_open, tickets.c.created_at >= since, ~is_announced)
+        return self._tickets(query.limit(_MAX_UNANNOUNCED))
+
+    def _tickets(self, query: Select[Any]) -> list[Ticket]:
         with self._reading() as connection:
-            found = connection.execute(query.where(tickets.c.is_open) if open_only else query).all()
+            found = connection.execute(query.order_by(tickets.c.created_at, tickets.c.id)).all()
         return [
             Ticket(row.id, row.session_id, row.customer_id, row.reason, row.summary, utc(row.created_at), row.is_open)
             for row in found
@@ -166,5 +209,5 @@ def _message(row: Any) -> Message:
 
 def _entry(row: Any) -> SessionEntry:
     return SessionEntry(
-        row.id, row.customer_id, row.mode, row.turns, row.last_seq, utc(row.started_at), utc(row.active_at)
+        row.id, row.customer_id, row.mode, row.turns, row.last_seq, utc(row.started_at), utc(row.active_at), row.agent
     )

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Row, delete, func, select, update
 from shopbot.errors import NotFoundError, StoreError
 from shopbot.store import Customer, Order, Product, Unit, Written
 from shopbot.stores import rows
+from shopbot.stores.backoffice import SqlBackOffice
 from shopbot.stores.conversations import Conversations
 from shopbot.stores.database import now, plain, utc
 from shopbot.stores.tables import (
@@ -50,7 +51,7 @@ def open_store(url: str) -> SqlStore:
     return SqlStore(url, create=True)
 
 
-class SqlStore(Conversations):
+class SqlStore(Conversations, SqlBackOffice):
     """:class:`~shopbot.store.Store` on a database; see :class:`~shopbot.stores.database.Database` to open one."""
 
     def __init__(self, url: str, create: bool = False) -> None:

@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 
 #: The schema that this code reads and writes: the newest migration.
-SCHEMA_REVISION = "0002"
+SCHEMA_REVISION = "0003"
 VERSION_TABLE = "shopbot_schema"
 MAX_CENTS = 10**15
 _CENT = Decimal("0.01")
@@ -231,10 +231,12 @@ tickets = Table(
     Column("summary", StoredText, nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("is_open", Boolean, nullable=False),
+    Index("tickets_by_age", "is_open", "created_at"),
+    Index("tickets_of_session", "session_id"),
 )
 
-#: ``customer_id``, ``mode`` and ``turns`` stand in ``state`` too; here a list of sessions finds them. ``last_seq`` is
-#: the number of the last message, ``active_at`` when it came (or the session began).
+#: ``customer_id``, ``mode``, ``agent`` and ``turns`` stand in ``state`` too; here a list of sessions finds them.
+#: ``last_seq`` is the number of the last message, ``active_at`` when it came (or the session began).
 sessions = Table(
     "sessions",
     METADATA,
@@ -249,6 +251,7 @@ sessions = Table(
     # nullable, for SQLite adds no column that must have a time; the code always writes one
     Column("started_at", DateTime(timezone=True)),
     Column("active_at", DateTime(timezone=True)),
+    Column("agent", StoredText),
     Index("sessions_by_activity", "mode", "active_at"),
 )
 
@@ -265,4 +268,30 @@ messages = Table(
     Column("feedback", _Json),
     # one request, one message of the customer's and one answer, whoever took the turn
     Index("messages_of_request", "session_id", "request_id", "role", unique=True),
+)
+
+#: What another program is to be told; ``next_at`` is also when a sender that died gives it back.
+notices = Table(
+    "notices",
+    METADATA,
+    Column("id", StoredText, primary_key=True),
+    Column("body", _Json, nullable=False),
+    Column("state", StoredText, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("next_at", DateTime(timezone=True), nullable=False),
+    Column("error", StoredText, nullable=False),
+    Index("notices_due", "state", "next_at"),
+)
+
+#: What operators did.
+actions = Table(
+    "actions",
+    METADATA,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("operator", StoredText, nullable=False),
+    Column("name", StoredText, nullable=False),
+    Column("subject", StoredText, nullable=False),
+    Column("outcome", StoredText, nullable=False),
 )
