@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -12,7 +13,12 @@ from typing import Any
 import httpx
 import openai
 import pytest
+import schemathesis
 import shopbot_orders
+from hypothesis import HealthCheck, given, settings
+from hypothesis.errors import Unsatisfiable
+from schemathesis import GenerationMode
+from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from shopbot.bot import Bot
 from shopbot.identity import sign_token
@@ -402,3 +408,31 @@ def test_the_examples_of_the_docs_run(client: Callable[..., openai.OpenAI], caps
     operator = {"client": client(api_key=KEY)}
     exec(functions, operator)
     assert operator["answer"].choices[0].finish_reason in ("stop", "tool_calls")  # type: ignore[attr-defined]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["allowed", "forbidden"])
+def test_the_description_holds(shopbot_bot: Callable[..., Bot], serving: Callable[..., Any], mode: Any) -> None:
+    """As tests/server/test_openapi.py does for the rest of the API."""
+    limits = {"messages_per_minute": 1_000_000, "requests_per_minute": 1_000_000}
+    bot = shopbot_bot(script=SCRIPT, config={"server": {**limits, "operator_keys": {"test": hash_key(KEY)}}})
+    tried = set()
+    with serving(bot) as url:
+        described = schemathesis.openapi.from_url(f"{url}/openapi.json").include(path_regex=r"^/v1/(models|chat)")
+        for found in described.get_all_operations():
+            operation = found.ok()
+
+            @given(case=operation.as_strategy(generation_mode=mode))
+            @settings(
+                max_examples=30, deadline=None, suppress_health_check=[*HealthCheck], derandomize=True, database=None
+            )
+            def call(case: Any) -> None:
+                # what the schema cannot say: the model's name, whose session it is, that the user speaks last
+                case.call_and_validate(
+                    headers={"Authorization": f"Bearer {KEY}"}, excluded_checks=[positive_data_acceptance]
+                )
+                tried.add(case.operation.label)
+
+            with contextlib.suppress(Unsatisfiable):  # nothing is forbidden where nothing is asked for
+                call()
+    assert "POST /v1/chat/completions" in tried

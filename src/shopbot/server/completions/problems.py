@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+import pydantic
 from fastapi import HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -12,10 +13,26 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException as AnyHTTPException
 
 from shopbot.errors import CallError, ShopbotError
+from shopbot.server import schemas
 from shopbot.server.errors import Problem, explain
 from shopbot.server.limits import BusyError
 
 _TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
+
+
+class ErrorDetail(pydantic.BaseModel):
+    """What went wrong, of which kind, and with which parameter."""
+
+    message: str
+    type: str
+    param: str | None
+    code: str
+
+
+class Error(pydantic.BaseModel):
+    """An error in OpenAI's shape."""
+
+    error: ErrorDetail
 
 
 class ParameterError(HTTPException):
@@ -39,6 +56,13 @@ class OpenAiRoute(APIRoute):
                 return _respond(error)
 
         return answer
+
+
+def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The ``responses`` of a route that may end in these, and in what any may end in."""
+    # 408 and 413 come from the outermost layer, which does not know whom it answers, and has the service's own shape
+    own: dict[int | str, dict[str, Any]] = {status: {"model": schemas.Error} for status in (408, 413)}
+    return {**own, **{status: {"model": Error} for status in sorted({400, 429, 500, 503, *statuses})}}
 
 
 def error_json(error: Exception) -> tuple[Problem, dict[str, Any]]:

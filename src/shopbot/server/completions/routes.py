@@ -24,12 +24,13 @@ from shopbot.events import pieces
 from shopbot.server.access import Bearer, require_operator
 from shopbot.server.completions.bodies import MODEL, ChatRequest, Completion, finish_reason
 from shopbot.server.completions.functions import Functions
-from shopbot.server.completions.problems import OpenAiRoute, ParameterError, error_json
+from shopbot.server.completions.problems import OpenAiRoute, ParameterError, error_json, errors
 from shopbot.server.service import Service, Shared, address_of, limit_address
 from shopbot.server.sse import MEDIA_TYPE, EventStream, event
 from shopbot.types import Tokens
 
 router = APIRouter(prefix="/v1", tags=["OpenAI"], route_class=OpenAiRoute, dependencies=[Depends(limit_address)])
+_DESCRIPTION = "A `chat.completion` of OpenAI's; with `stream`, its chunks as server-sent events."
 _NO_STORE = {"Cache-Control": "no-store"}
 _SESSION = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.(\d+)", re.ASCII)
 _DONE = b"data: [DONE]\n\n"
@@ -48,13 +49,13 @@ class _Answer:
 _Turn = asyncio.Task[_Answer]
 
 
-@router.get("/models", summary="The models")
+@router.get("/models", summary="The models", responses=errors())
 async def models(service: Shared) -> JSONResponse:
     """The bot, and the checkpoint that it runs now."""
     return JSONResponse({"object": "list", "data": [_model(service, name) for name in _models(service)]})
 
 
-@router.get("/models/{model}", summary="One model")
+@router.get("/models/{model}", summary="One model", responses=errors(404))
 async def model(service: Shared, model: Annotated[str, Path(max_length=200)]) -> JSONResponse:
     """One of them."""
     _check_model(service, model)
@@ -64,7 +65,7 @@ async def model(service: Shared, model: Annotated[str, Path(max_length=200)]) ->
 @router.post(
     "/chat/completions",
     summary="Chat, as OpenAI's clients do",
-    responses={200: {"content": {MEDIA_TYPE: {"schema": {"type": "string"}}}}},
+    responses={**errors(401, 404), 200: {"description": _DESCRIPTION, "content": {MEDIA_TYPE: {"schema": {}}}}},
 )
 async def complete(request: Request, service: Shared, asked: ChatRequest, bearer: Bearer) -> Response:
     """The last message is answered; with `tools`, which need an operator's key, it becomes a call of one of them."""
