@@ -1,10 +1,10 @@
 """What baking costs and brings: seconds, size and memory of the merge; a call's time with the LoRA adapter beside its
 base and baked; the golden cases on both.
 
-    python -m benchmarks.bake.run [--calls 40] [--no-golden]
+    python -m benchmarks.bake.run [--calls 60] [--no-golden]
 
 Everything happens in a home of its own; the base model is taken from this box. The calls alternate between two engines
-in this process, the same messages in the same order, each engine with its own prompt cache.
+in this process, the tools' example messages in the same order, each engine with its own prompt cache.
 """
 
 from __future__ import annotations
@@ -28,26 +28,14 @@ from shopbot.checkpoint import CheckpointStore
 from shopbot.config import Config, home
 from shopbot.grammar import build
 from shopbot.models import locate_model
-from shopbot.understand import render_prompt
+from shopbot.understand import plain_example, render_prompt
 
-_MESSAGES = (
-    "where is my order with the keyboard?",
-    "what did I pay for #W4382745",
-    "how long do I have to return something?",
-    "do you have the desk lamp in white and what does it cost",
-    "please send back the hiking boots, they are too small, refund to my visa",
-    "hi there, how are you?",
-    "cancel my last order, I ordered it by mistake",
-    "can you deliver to Vienna and how much is it?",
-    "I'd like to swap the throw pillow for a teal one",
-    "which orders do I have",
-)
 _MERGE = "import sys, pathlib; from shopbot.weights import merge_lora; merge_lora(*map(pathlib.Path, sys.argv[1:4]))"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--calls", type=int, default=40)
+    parser.add_argument("--calls", type=int, default=60)
     parser.add_argument("--no-golden", action="store_true")
     arguments = parser.parse_args()
     store = CheckpointStore(home())
@@ -68,8 +56,9 @@ def main() -> None:
 
 
 def _time_calls(base: Path, lora: Path, merged: Path, calls: int) -> None:
-    grammar = build(plugins().tools().values())
-    prompts = [render_prompt("-", message) for message in _MESSAGES]
+    tools = plugins().tools().values()
+    grammar = build(tools)
+    prompts = [render_prompt("-", plain_example(example)) for tool in tools for example in tool.examples[:2]]
     settings = {"threads": default_threads(), "slots": 1, "context": 1024}
     engines = {
         "adapter": GgufBackend(BackendSettings(base, lora, **settings)),

@@ -7,7 +7,7 @@ gate only if it answers them as well (see :func:`decide`). The checkpoint itself
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
@@ -177,16 +177,9 @@ class _Listening:
         self.name = inner.name
         self.texts: dict[str, str] = {}
 
-    def complete(
-        self,
-        prompt: str,
-        *,
-        grammar: str | None = None,
-        max_tokens: int = 128,
-        bias: Mapping[str, float] | None = None,
-    ) -> Completion:
-        completion = self._inner.complete(prompt, grammar=grammar, max_tokens=max_tokens, bias=bias)
-        self.texts[f"{prompt}\0{bias}"] = completion.text
+    def complete(self, prompt: str, **options: Any) -> Completion:
+        completion = self._inner.complete(prompt, **options)
+        self.texts[f"{prompt}\0{options.get('bias')}"] = completion.text
         return completion
 
     def close(self) -> None:
