@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from click.testing import CliRunner, Result
 
 from shopbot.cli import main
 from shopbot.session import SessionState
+from shopbot.store import Feedback, Message
 from shopbot.stores.sql import open_store
 from shopbot.transcript import Recorder
 from shopbot.types import Act, Reply, ToolCall
@@ -78,11 +80,35 @@ def test_purge_asks_first(filled: Path) -> None:
     assert refused.exit_code == 130
     assert len(shopbot("export").stdout.splitlines()) == 4
     done = shopbot("purge", "--customer", "dora_1", "--yes", "--json")
-    assert json.loads(done.stdout) == {"purged": 3}
+    assert json.loads(done.stdout) == {"purged": 3, "sessions": 0}
     assert len(shopbot("export").stdout.splitlines()) == 1
     assert shopbot("purge", "--session", "session-b", answer="y\n").exit_code == 0
     assert shopbot("export").stdout == ""
     assert shopbot("purge", "--older-than", "0", "--yes").exit_code == 0
+
+
+def test_an_erasure_reaches_what_the_store_keeps(filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = f"sqlite:///{filled.parent / 'store.db'}"
+    monkeypatch.setenv("SHOPBOT_STORE__URL", url)
+    with closing(open_store(url)) as store:
+        for name, customer in (("session-a", "dora_1"), ("session-b", None), ("session-c", "dora_1"), ("d", "uma")):
+            said = [Message("customer", "where is my order?")]
+            store.save_session(name, {"customer_id": customer}, version=0, messages=said)
+        assert json.loads(shopbot("purge", "--customer", "dora_1", "--yes", "--json").stdout)["sessions"] == 2
+        assert shopbot("purge", "--session", "session-b", "--yes").stderr.startswith("1 turn erased, and 1 session in")
+        assert shopbot("purge", "--older-than", "0", "--yes").exit_code == 0
+        assert [entry.id for entry in store.session_entries()] == ["d"]
+        assert [len(store.messages(name)) for name in ("session-a", "session-b", "d")] == [0, 0, 1]
+
+
+def test_show_tells_what_the_customer_thought(filled: Path) -> None:
+    recorder = Recorder(filled / "transcripts.db")
+    with closing(open_store(f"sqlite:///{filled.parent / 'store.db'}")) as store:
+        recorder.record_feedback(SessionState("session-b", turns=1), 1, Feedback("down", "not\x1b[2J helpful"), store)
+    recorder.close()
+    text = shopbot("show", "session-b").stdout
+    assert "customer thought: down not" in text
+    assert "\x1b" not in text
 
 
 @pytest.mark.parametrize(

@@ -131,6 +131,13 @@ def test_a_session_is_forgotten_with_what_was_said(store: SqlStore) -> None:
     assert ticket in store.tickets()
 
 
+def test_a_customer_is_forgotten_with_all_their_sessions(store: SqlStore) -> None:
+    for name, customer in (("a", "nils"), ("b", "nils"), ("c", "uma"), ("d", None)):
+        store.save_session(name, {"customer_id": customer}, version=0, messages=[HELLO])
+    assert [store.forget_customer(name) for name in ("nils", "nils", "nobody", "\x00", "")] == [2, 0, 0, 0, 0]
+    assert [len(seqs(store, name)) for name in "abcd"] == [0, 0, 1, 1]
+
+
 def test_idle_sessions_are_purged_by_their_mode(store: SqlStore) -> None:
     for name, mode in (("a", "bot"), ("b", "bot"), ("c", "human")):
         store.save_session(name, {"mode": mode}, version=0, messages=[HELLO])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -117,22 +118,41 @@ def purge(
     yes: bool,
     as_json: bool,
 ) -> None:
-    """Erase turns for good: old ones, one session's, or every session of a customer."""
+    """Erase turns for good: old ones, one session's, or every session of a customer.
+
+    What the store keeps of the conversation, so that it can go on, is erased with a session or a customer.
+    """
     if sum(choice is not None for choice in (older_than, session, customer)) != 1:
         raise click.UsageError("Give exactly one of --older-than, --session and --customer.")
     if not yes:
         click.confirm("Erase these turns for good?", abort=True, err=True)
     gone = _open(invocation).purge(older_than_days=older_than, session=session, customer=customer)
+    ended = _forget(invocation, session, customer)
     if as_json:
-        print_json({"purged": gone})
+        print_json({"purged": gone, "sessions": ended})
     else:
-        say(f"{gone} turn{'s' if gone != 1 else ''} erased.")
+        sessions = f", and {ended} session{'s' if ended != 1 else ''} in the store" if ended else ""
+        say(f"{gone} turn{'s' if gone != 1 else ''} erased{sessions}.")
 
 
 def _open(invocation: Invocation) -> Transcripts:
     from shopbot.transcript import Transcripts
 
     return Transcripts(invocation.config.transcripts_path)
+
+
+def _forget(invocation: Invocation, session: str | None, customer: str | None) -> int:
+    """End the session, or all of the customer's, in the store, if there is a store; how many."""
+    from shopbot.config import home
+    from shopbot.plugins import PluginManager
+    from shopbot.stores.sql import open_store
+
+    config = invocation.config
+    if (session is None and customer is None) or not (config.store.url or (home() / "store.db").exists()):
+        return 0
+    others = PluginManager.installed(config.plugins).stores()
+    with closing(others.get(config.store_url.partition(":")[0], open_store)(config.store_url)) as store:
+        return store.forget_customer(customer) if customer is not None else int(store.forget_session(session))
 
 
 def _lines(turn: dict[str, Any]) -> list[str]:
@@ -144,7 +164,10 @@ def _lines(turn: dict[str, Any]) -> list[str]:
     for call in turn["tool_calls"]:
         done = f"failed: {call['error']}" if call["error"] else f"done ({call['effect']})"
         lines.append(f"  tool: {call['tool']} {_dumped(call['arguments'])} {done}")
-    return [*lines, f"  bot: {turn['reply']}", ""]
+    lines.append(f"  bot: {turn['reply']}")
+    if turn["feedback"]:
+        lines.append(f"  customer thought: {turn['feedback']['rating']} {turn['feedback']['text']}".rstrip())
+    return [*lines, ""]
 
 
 def _dumped(value: Any) -> str:
