@@ -18,6 +18,7 @@ from shopbot.transcript import Recorder, Transcripts
 SESSION_KEYS = [
     "session_id",
     "mode",
+    "agent",
     "awaiting",
     "turns",
     "last_seq",

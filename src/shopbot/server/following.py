@@ -47,16 +47,17 @@ async def follow(
 
 
 async def _events(service: Service, session_id: str, seen: int) -> AsyncGenerator[bytes, None]:
-    store, mode, poll_s = service.bot.store, None, POLL_S
+    store, poll_s = service.bot.store, POLL_S
+    answering: tuple[str, str | None] | None = None
     while not service.draining.is_set():
         entry = await run_in_threadpool(store.session_entry, session_id)
         if entry is None:
             yield event("end", {"reason": "forgotten"})
             return
         poll_s = min(poll_s * 1.2, MAX_POLL_S)
-        if entry.mode != mode:
-            mode, poll_s = entry.mode, POLL_S
-            yield event("mode", {"mode": mode})
+        if (entry.mode, entry.agent) != answering:
+            answering, poll_s = (entry.mode, entry.agent), POLL_S
+            yield event("mode", {"mode": entry.mode, "agent": entry.agent})
         if entry.last_seq > seen:
             poll_s = POLL_S
             for message in await run_in_threadpool(store.messages, session_id, after=seen):

@@ -166,10 +166,11 @@ class Messages(pydantic.BaseModel):
 
 
 class Session(pydantic.BaseModel):
-    """Where a session stands."""
+    """Where a session stands. ``agent``: the name of the human agent who has it."""
 
     session_id: str
     mode: Literal["bot", "waiting", "human"]
+    agent: str | None
     awaiting: Awaiting | None
     turns: int
     last_seq: int

@@ -71,6 +71,7 @@ def _session(service: Service, session_id: str) -> dict[str, Any]:
     shown = schemas.Session(
         session_id=session_id,
         mode=entry.mode,
+        agent=entry.agent,
         awaiting=schemas.Awaiting.model_validate(view.awaiting, from_attributes=True) if view.awaiting else None,
         turns=entry.turns,
         last_seq=entry.last_seq,
