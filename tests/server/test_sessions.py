@@ -65,7 +65,9 @@ def test_a_browser_keeps_the_key_out_of_reach_of_scripts(visitor: Any) -> None:
         assert f"Path=/v1/sessions/{session};" in cookie
         assert {"HttpOnly", "SameSite=lax"} <= set(cookie.split("; "))
         assert "Secure" not in cookie
-        assert browser.get(f"/v1/sessions/{session}").status_code == 200
+        resumed = browser.get(f"/v1/sessions/{session}")
+        assert resumed.status_code == 200
+        assert resumed.headers["set-cookie"] == cookie, "and it is kept for as long again"
         second = browser.post("/v1/sessions").json()["session_id"]
         assert [browser.get(f"/v1/sessions/{one}").status_code for one in (session, second)] == [200, 200]
         assert browser.delete(f"/v1/sessions/{session}").status_code == 204

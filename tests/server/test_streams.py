@@ -195,6 +195,22 @@ def test_a_session_is_followed_whoever_says_something(
         visitor.http.close()
 
 
+def test_a_stream_ends_where_the_store_does_not_answer(make_bot: Any, serving: Any, visitor_of: Any) -> None:
+    bot = make_bot()
+
+    def fail(_session_id: str) -> None:
+        raise StoreError("Ann lives at 1 Main Street")
+
+    with serving(bot) as url:
+        visitor = visitor_of(url)
+        session = visitor.session()
+        with following_it(visitor, session) as events:
+            events.until("mode")
+            bot.store.session_entry = fail
+            assert list(events) == [("end", {"reason": "unavailable"})]
+        visitor.http.close()
+
+
 def test_a_broken_stream_is_taken_up_where_it_was(visitor: Any) -> None:
     session = visitor.session()
     for _ in range(2):

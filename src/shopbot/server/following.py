@@ -10,6 +10,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Query
 from fastapi.concurrency import run_in_threadpool
 
+from shopbot.errors import ShopbotError
 from shopbot.server import schemas
 from shopbot.server.access import OwnSession
 from shopbot.server.messages import message_json
@@ -43,7 +44,17 @@ async def follow(
     """Messages with a higher number than `after`, or than `Last-Event-ID`, and who answers from now on."""
     service.open_stream(session_id)
     seen = int(last_event_id) if last_event_id and _SEQ.fullmatch(last_event_id) else after
-    return EventStream(_events(service, session_id, seen), on_close=lambda: service.close_stream(session_id))
+    events = _until_failure(_events(service, session_id, seen))
+    return EventStream(events, on_close=lambda: service.close_stream(session_id))
+
+
+async def _until_failure(events: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    """The events; where the store does not answer any more, a last one that says so."""
+    try:
+        async for one in events:
+            yield one
+    except ShopbotError:
+        yield event("end", {"reason": "unavailable"})
 
 
 async def _events(service: Service, session_id: str, seen: int) -> AsyncGenerator[bytes, None]:

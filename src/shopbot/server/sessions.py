@@ -27,8 +27,7 @@ async def start(request: Request, service: Shared, new: schemas.NewSession | Non
     )
     assert session.token is not None
     response = JSONResponse({"session_id": session.id, "session_token": session.token}, headers=NO_STORE)
-    valid_s = 60 * service.bot.config.session.idle_minutes
-    set_cookie(request, response, session.id, session.token, valid_s=valid_s)
+    set_cookie(request, response, session.id, session.token, valid_s=_valid_s(service))
     return response
 
 
@@ -38,9 +37,12 @@ async def start(request: Request, service: Shared, new: schemas.NewSession | Non
     response_model=schemas.Session,
     responses=schemas.errors(401, 404),
 )
-async def show(service: Shared, session_id: OwnSession) -> JSONResponse:
+async def show(request: Request, service: Shared, session_id: OwnSession) -> JSONResponse:
     """To go on after a reload: who answers, what was asked, the number of the last message."""
-    return JSONResponse(await run_in_threadpool(_session, service, session_id), headers=NO_STORE)
+    response = JSONResponse(await run_in_threadpool(_session, service, session_id), headers=NO_STORE)
+    if token := request.cookies.get(COOKIE):  # kept for as long again
+        set_cookie(request, response, session_id, token, valid_s=_valid_s(service))
+    return response
 
 
 @router.post(
@@ -62,6 +64,11 @@ async def end(request: Request, service: Shared, session_id: OwnSession) -> Resp
     response = Response(status_code=204, headers=NO_STORE)
     response.delete_cookie(COOKIE, path=cookie_path(request, session_id))
     return response
+
+
+def _valid_s(service: Service) -> int:
+    """How long a browser keeps the key: as long as a session lasts that nobody uses."""
+    return 60 * service.bot.config.session.idle_minutes
 
 
 def _session(service: Service, session_id: str) -> dict[str, Any]:
