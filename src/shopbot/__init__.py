@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from shopbot.redact import PLACEHOLDER, Redactor
     from shopbot.references import Found, item_matches, matching_variants, resolve_items
     from shopbot.session import SessionView, open_tool
+    from shopbot.stages import Observer
     from shopbot.store import (
         CANCELLED,
         DELIVERED,
@@ -52,7 +53,9 @@ if TYPE_CHECKING:
         Address,
         Customer,
         Exchange,
+        Feedback,
         Fulfillment,
+        Message,
         Order,
         OrderItem,
         Payment,
@@ -106,16 +109,19 @@ __all__ = [
     "Customer",
     "DeltaEvent",
     "Exchange",
+    "Feedback",
     "Found",
     "Fulfillment",
     "GateError",
     "Invocation",
     "Manifest",
+    "Message",
     "ModelBackend",
     "ModelCorruptError",
     "ModelError",
     "ModelNotFoundError",
     "NotFoundError",
+    "Observer",
     "Order",
     "OrderItem",
     "Payment",
@@ -199,6 +205,7 @@ _HOMES = {
     "redact": ("PLACEHOLDER", "Redactor"),
     "references": ("Found", "item_matches", "matching_variants", "resolve_items"),
     "session": ("SessionView", "open_tool"),
+    "stages": ("Observer",),
     "store": (
         "Address",
         "CANCELLED",
@@ -206,7 +213,9 @@ _HOMES = {
         "DELIVERED",
         "EXCHANGE_REQUESTED",
         "Exchange",
+        "Feedback",
         "Fulfillment",
+        "Message",
         "Order",
         "OrderItem",
         "PENDING",
