@@ -86,6 +86,7 @@ class GgufBackend:
             server, self._server = self._server, None
             self._idle.wait_for(lambda: self._running == 0)
         del server
+        memory.return_unused()
 
     def _ask(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         with self._idle:

@@ -18,12 +18,13 @@ def serve(invocation: Invocation, host: str | None, port: int | None) -> None:
 
     The first start fetches the default model and creates the demo store; later ones need no network.
     """
-    from shopbot import logs
+    from shopbot import logs, memory
     from shopbot.server.app import create_app
     from shopbot.server.guard import allowed_hosts
     from shopbot.server.run import Server, bind, url_of
     from shopbot.tracing import connect
 
+    memory.use_few_arenas()
     config = invocation.config
     as_json = config.server.log_format == "json"
     logs.configure(is_verbose=invocation.is_verbose, is_server=True, as_json=as_json)
