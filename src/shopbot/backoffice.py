@@ -44,8 +44,8 @@ class Action:
 class BackOffice(Protocol):
     """The part of :class:`~shopbot.store.Store` behind the counter. What it keeps survives a crash."""
 
-    def queue_notice(self, notice_id: str, body: Mapping[str, Any]) -> bool:
-        """Keep it, to be sent at once; False if there is one of that id already."""
+    def queue_notice(self, notice_id: str, body: Mapping[str, Any], *, due_at: datetime) -> bool:
+        """Keep it, to be sent from then on; False if there is one of that id already."""
 
     def take_notice(self, *, now: datetime, lease_until: datetime) -> Notice | None:
         """The notice that is due longest, with this attempt counted. Nobody else gets it before ``lease_until``, and
@@ -56,8 +56,8 @@ class BackOffice(Protocol):
     ) -> None:
         """Say how an attempt ended; ``next_at``: when the next one is due."""
 
-    def revive_notice(self, notice_id: str) -> bool:
-        """Have a dead notice sent again from its first attempt on; False if it is not there or not dead."""
+    def revive_notice(self, notice_id: str, *, due_at: datetime) -> bool:
+        """Have a dead notice sent again, with all its attempts; False if it is not there or not dead."""
 
     def notices(self, *, state: NoticeState | None = None, limit: int = 100) -> Sequence[Notice]:
         """The notices, the newest first."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import difflib
 import ipaddress
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -40,6 +41,18 @@ def _network(text: str) -> str:
 
 
 _Network = Annotated[str, pydantic.AfterValidator(_network)]
+
+
+def _webhook_secret(secret: pydantic.SecretStr) -> pydantic.SecretStr:
+    if secret.get_secret_value() and not _WEBHOOK_SECRET.fullmatch(secret.get_secret_value()):
+        raise ValueError("it is none; 'shopbot handoff secret' makes one")
+    return secret
+
+
+#: ``whsec_`` and 24 to 64 bytes in base64, as Standard Webhooks has it.
+_WEBHOOK_SECRET = re.compile(r"whsec_(?=[^=]{32,86}=*$)(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
+_WebhookSecret = Annotated[pydantic.SecretStr, pydantic.AfterValidator(_webhook_secret)]
+_WebhookUrl = Annotated[str, pydantic.StringConstraints(pattern=r"^(https?://[^\s/?#]+[^\s#]*)?$", max_length=2000)]
 
 
 class _Section(pydantic.BaseModel):
@@ -114,6 +127,22 @@ class TelemetrySection(_Section):
     otlp_endpoint: str = ""
 
 
+class HandoffSection(_Section):
+    """Human agents. ``idle_minutes``: a customer whom a human agent has not answered for so long waits for another one;
+    where nobody has said anything for so long, the bot takes over. ``webhook_url``: where a program of yours is told of
+    each hand-off, signed with ``webhook_secret`` ('shopbot handoff secret' makes one)."""
+
+    idle_minutes: int = pydantic.Field(default=15, ge=1)
+    webhook_url: _WebhookUrl = ""
+    webhook_secret: _WebhookSecret = pydantic.SecretStr("")
+
+    @pydantic.model_validator(mode="after")
+    def _has_secret(self) -> HandoffSection:
+        if self.webhook_url and not self.webhook_secret.get_secret_value():
+            raise ValueError("webhook_url needs a webhook_secret; 'shopbot handoff secret' makes one")
+        return self
+
+
 class TranscriptsSection(_Section):
     """Conversations kept on the box, redacted on write."""
 
@@ -139,6 +168,7 @@ class Config(_Section):
     identity: IdentitySection = IdentitySection()
     session: SessionSection = SessionSection()
     server: ServerSection = ServerSection()
+    handoff: HandoffSection = HandoffSection()
     telemetry: TelemetrySection = TelemetrySection()
     transcripts: TranscriptsSection = TranscriptsSection()
     plugins: Mapping[str, Mapping[str, Any]] = pydantic.Field(default_factory=dict)

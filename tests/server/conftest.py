@@ -29,6 +29,7 @@ SCRIPT = {
     "when do you open?": "opening_hours()",
     "wrap it": "wrap_gift()",
     "wait for me": "wait_here()",
+    "I want a human": "handoff()",
     "": "out_of_scope()",
 }
 SECRET = "s3cret"

@@ -16,8 +16,8 @@ def now() -> datetime:
 
 
 def test_a_notice_is_taken_by_one_and_comes_back_if_it_is_not_settled(store: SqlStore) -> None:
-    assert store.queue_notice("n1", {"odd": "\x00"})
-    assert not store.queue_notice("n1", {"again": True})
+    assert store.queue_notice("n1", {"odd": "\x00"}, due_at=now())
+    assert not store.queue_notice("n1", {"again": True}, due_at=now())
     moment = now()
     taken = store.take_notice(now=moment, lease_until=moment + SOON)
     assert taken is not None
@@ -32,7 +32,7 @@ def test_a_notice_is_taken_by_one_and_comes_back_if_it_is_not_settled(store: Sql
 
 def test_the_notice_that_is_due_longest_comes_first(store: SqlStore) -> None:
     for name in ("a", "b"):
-        store.queue_notice(name, {})
+        store.queue_notice(name, {}, due_at=now())
     moment = now()
     store.settle_notice("a", "waiting", next_at=moment + SOON, error="refused \x00")
     first, second = (store.take_notice(now=moment + LATER, lease_until=moment + LATER + SOON) for _ in range(2))
@@ -43,7 +43,7 @@ def test_the_notice_that_is_due_longest_comes_first(store: SqlStore) -> None:
 def test_many_take_notices_and_nobody_gets_one_twice(url: str) -> None:
     with closing(open_store(url)) as store, closing(open_store(url)) as elsewhere, ThreadPoolExecutor(4) as pool:
         for number in range(24):
-            store.queue_notice(f"n{number}", {})
+            store.queue_notice(f"n{number}", {}, due_at=now())
         moment = now()
 
         def take(number: int) -> str | None:
@@ -55,14 +55,14 @@ def test_many_take_notices_and_nobody_gets_one_twice(url: str) -> None:
 
 
 def test_a_dead_notice_is_revived_and_no_other(store: SqlStore) -> None:
-    store.queue_notice("n", {})
-    assert not store.revive_notice("n")
-    assert not store.revive_notice("\x00")
+    store.queue_notice("n", {}, due_at=now())
+    assert not store.revive_notice("n", due_at=now())
+    assert not store.revive_notice("\x00", due_at=now())
     moment = now()
     store.take_notice(now=moment, lease_until=moment)
     store.settle_notice("n", "dead", error="gone")
     assert [(one.id, one.attempts) for one in store.notices(state="dead")] == [("n", 1)]
-    assert store.revive_notice("n")
+    assert store.revive_notice("n", due_at=now())
     taken = store.take_notice(now=now(), lease_until=now())
     assert taken is not None and taken.attempts == 1
 
@@ -76,7 +76,7 @@ def test_open_tickets_are_announced_once(store: SqlStore) -> None:
     )
     assert [one.id for one in store.unannounced_tickets(since=before)] == [first.id, second.id]
     assert list(store.unannounced_tickets(since=now())) == []
-    store.queue_notice(first.id, {})
+    store.queue_notice(first.id, {}, due_at=now())
     assert [one.id for one in store.unannounced_tickets(since=before)] == [second.id]
     store.save_session("t", {}, version=1, closed_ticket=second.id)
     assert list(store.unannounced_tickets(since=before)) == []
@@ -99,7 +99,7 @@ def test_actions_are_kept_from_before_they_are_done(store: SqlStore) -> None:
 
 def test_what_is_old_is_erased_except_what_waits_still(store: SqlStore) -> None:
     for name in ("waits", "delivered"):
-        store.queue_notice(name, {})
+        store.queue_notice(name, {}, due_at=now())
     store.settle_notice("delivered", "delivered")
     store.begin_action("kim", "claim", "s")
     assert store.purge_backoffice(before=now() - SOON) == 0

@@ -22,6 +22,7 @@ _COMMANDS = {
         "shopbot.cli.eval:eval_",
         "Play the plugins' golden cases on the checkpoint in force, each on a fresh demo store.",
     ),
+    "handoff": ("shopbot.cli.handoff:handoff", "The webhook that tells a program of yours of hand-offs."),
     "mcp": (
         "shopbot.cli.mcp:mcp",
         "Offer the shop's tools to another model: an MCP server on stdin and stdout, for one customer.",

@@ -20,6 +20,7 @@ from shopbot.server import feedback, following, messages, operations, sessions
 from shopbot.server.completions import routes as completions
 from shopbot.server.errors import add_handlers
 from shopbot.server.guard import Guard
+from shopbot.server.housekeeping import housekeeping
 from shopbot.server.page import page_routes
 from shopbot.server.service import Service
 
@@ -34,7 +35,8 @@ def create_app(bot: Bot, *, hosts: Collection[str] | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        yield
+        async with housekeeping(bot):
+            yield
         service.draining.set()
         await run_in_threadpool(service.turns.close)
 

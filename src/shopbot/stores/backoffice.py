@@ -16,15 +16,14 @@ from shopbot.stores.tables import actions, is_storable, notices
 class SqlBackOffice(Database):
     """:class:`~shopbot.backoffice.BackOffice` on a database."""
 
-    def queue_notice(self, notice_id: str, body: Mapping[str, Any]) -> bool:
-        moment = now()
+    def queue_notice(self, notice_id: str, body: Mapping[str, Any], *, due_at: datetime) -> bool:
         values = {
             "id": notice_id,
             "body": plain(body),
             "state": "waiting",
             "attempts": 0,
-            "created_at": moment,
-            "next_at": moment,
+            "created_at": now(),
+            "next_at": due_at,
             "error": "",
         }
         with self._writing() as connection:
@@ -54,11 +53,11 @@ class SqlBackOffice(Database):
         with self._writing() as connection:
             connection.execute(update(notices).where(notices.c.id == notice_id).values(values))
 
-    def revive_notice(self, notice_id: str) -> bool:
+    def revive_notice(self, notice_id: str, *, due_at: datetime) -> bool:
         if not is_storable(notice_id):
             return False
         is_dead = (notices.c.id == notice_id) & (notices.c.state == "dead")
-        values = {"state": "waiting", "attempts": 0, "next_at": now()}
+        values = {"state": "waiting", "attempts": 0, "next_at": due_at}
         with self._writing() as connection:
             return connection.execute(update(notices).where(is_dead).values(values)).rowcount == 1
 
