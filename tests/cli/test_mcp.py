@@ -131,20 +131,21 @@ def test_it_ends_with_its_client_and_stdout_is_the_protocol_alone(shop: Any) -> 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM)])
 def test_it_can_be_stopped_while_its_client_is_still_there(shop: Any, number: signal.Signals, code: int) -> None:
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [*shop.command, "mcp"],
         env=shop.environment,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         encoding="utf-8",
-    )
-    try:
-        assert "Ready" in process.stderr.readline()  # type: ignore[union-attr]
-        process.send_signal(number)
-        log = process.communicate(timeout=60)[1]
-    finally:
-        process.kill()
+    ) as process:
+        try:
+            assert "Ready" in process.stderr.readline()  # type: ignore[union-attr]
+            process.send_signal(number)
+            process.wait(120)  # its stdin is open all the while
+        finally:
+            process.kill()
+        log = process.stderr.read()  # type: ignore[union-attr]
     assert process.returncode == code, log
     assert "Traceback" not in log
 
