@@ -78,8 +78,8 @@ def _read_lines(path: Path) -> Iterator[tuple[int, LoggedTurn]]:
 
 
 def _require_own_ids(path: Path, marks: array[int]) -> None:
-    """Raises :class:`DatasetError` where two rows have one id. Marks are smaller than a million ids, and do not lie
-    about what is different: the file is read again only where two are equal."""
+    """Raises :class:`DatasetError` where two rows have one id. The ``marks`` of all ids fit into memory; where two are
+    equal, the file is read again to see whether the ids are."""
     values, times = np.unique(np.frombuffer(marks, np.uint64), return_counts=True)
     suspects = set(values[times > 1].tolist())
     if not suspects:

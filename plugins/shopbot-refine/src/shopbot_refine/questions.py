@@ -55,7 +55,7 @@ class Questions:
         rows = in_order(self._first.read(), lambda row: [row["content"], row["calm"], row["id"]], self._folder)
         return (LoggedTurn.from_json(json.loads(row["turn"])) for row in rows)
 
-    def in_order(self) -> Iterator[Asking]:
+    def by_turn(self) -> Iterator[Asking]:
         """All turns, in their order."""
         for row, first in beside(self._turns.read(), self._first.read("id")):
             turn = LoggedTurn.from_json(json.loads(row["turn"]))
@@ -65,7 +65,7 @@ class Questions:
 
 @dataclass(frozen=True, slots=True)
 class Weigh:
-    """What speaks against turns, and how early it is asked: a small ``content`` first, then a small ``calm``."""
+    """What speaks against turns, and when they are asked about: those with little ``content``, then ``calm``, first."""
 
     doubter: Doubter
     steering: Steering

@@ -6,6 +6,8 @@ from contextlib import ExitStack
 from functools import cached_property
 from typing import Any
 
+from pydantic import SecretStr
+
 from shopbot import Case, Config, ConfigError, PluginManager, Tool, demo_stores
 from shopbot_refine.records import Candidate
 from shopbot_refine.sandbox import Sandbox
@@ -14,8 +16,9 @@ from shopbot_refine.sandbox import Sandbox
 class Shop:
     """The shop's tools, and a sandbox of it, which is opened where it is needed first and kept until :meth:`close`.
 
-    A shop can be pickled: it travels as its configuration and the names of its plugins, and is put together from the
-    plugins that are installed where it arrives, once in a process. Raises :class:`ConfigError` there where one is not.
+    A shop can be pickled: it travels as its configuration, without the secret that signs customers in, and the names of
+    its plugins. It is put together from those that are installed where it arrives, once in a process. Raises
+    :class:`ConfigError` there where one is not.
     """
 
     def __init__(self, config: Config, plugins: PluginManager) -> None:
@@ -45,7 +48,8 @@ class Shop:
         return self._open.enter_context(Sandbox(make_store(), self.plugins, self.config, self.cases))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _arrive, (self.config, self.plugins.names)
+        identity = self.config.identity.model_copy(update={"token_secret": SecretStr("")})
+        return _arrive, (self.config.model_copy(update={"identity": identity}), self.plugins.names)
 
 
 _arrived: list[Shop] = []

@@ -115,7 +115,7 @@ def _ask(teacher: Teacher, questions: Questions, system: str, shelf: AnswerShelf
 
 def _answered(questions: Questions, system: str, shelf: AnswerShelf) -> Iterator[tuple[Asking, Request, Answer]]:
     """All turns in their order, with what was asked and answered."""
-    for asking in questions.in_order():
+    for asking in questions.by_turn():
         request = judge_request(asking.turn, system)
         answer = shelf.find(request)
         assert answer is not None, "a teacher answers every question"

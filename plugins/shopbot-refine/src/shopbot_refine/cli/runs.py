@@ -126,11 +126,14 @@ def run(
 @click.command()
 @click.option("--run", "name", help="The run; without it the newest one.")
 @click.option("--until", "last", type=click.Choice(STAGES), help="Stop after this stage.")
+@click.option("--engine", type=click.Choice(_ENGINES), help="What works through the rows; without it the run's own.")
 @json_option
 @pass_invocation
-def resume(invocation: Invocation, name: str | None, last: str | None, as_json: bool) -> None:
+def resume(
+    invocation: Invocation, name: str | None, last: str | None, engine: EngineName | None, as_json: bool
+) -> None:
     """Go on with a run that was stopped, or that waited for the teacher."""
-    _go_on(invocation, name, last, as_json)
+    _go_on(invocation, name, last, as_json, engine)
 
 
 @click.command()
@@ -190,9 +193,11 @@ def _paths(files: tuple[Path, ...]) -> tuple[str, ...]:
     return tuple(str(file.resolve()) for file in files)
 
 
-def _go_on(invocation: Invocation, name: str | None, last: str | None, as_json: bool) -> None:
+def _go_on(
+    invocation: Invocation, name: str | None, last: str | None, as_json: bool, engine: EngineName | None = None
+) -> None:
     """Do the stages that are left, draw the report, promote behind the gate; and so on up the staircase."""
-    pipeline = open_pipeline(invocation, name)
+    pipeline = open_pipeline(invocation, name, engine)
     settings = pipeline.run.settings
     if last is None and (settings.generations > 1 or settings.shrink):
         _climb(pipeline, as_json)

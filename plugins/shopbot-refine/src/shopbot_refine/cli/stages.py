@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -11,6 +12,7 @@ from shopbot_refine.cli.extras import require_run, require_train
 from shopbot_refine.cli.progress import watching
 
 if TYPE_CHECKING:
+    from shopbot_refine.config import EngineName
     from shopbot_refine.pipeline import Pipeline
     from shopbot_refine.stages import StageReport
 
@@ -25,14 +27,16 @@ _HELP = {
 }
 
 
-def open_pipeline(invocation: Invocation, name: str | None) -> Pipeline:
-    """A run of this box, the newest one without a name, with the shop's configuration."""
+def open_pipeline(invocation: Invocation, name: str | None, engine: EngineName | None = None) -> Pipeline:
+    """A run of this box, the newest one without a name, with the shop's configuration, and with another ``engine``."""
     require_run()
     from shopbot import PluginManager
     from shopbot_refine.pipeline import Pipeline
     from shopbot_refine.runs import find_run
 
     run = find_run(name)
+    if engine is not None:
+        run = replace(run, settings=replace(run.settings, engine=engine))
     plugins = PluginManager.installed(invocation.config.plugins, is_strict=invocation.is_strict)
     return Pipeline(run, invocation.config, plugins=plugins)
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from shopbot import ConfigError
+from shopbot import ConfigError, ShopbotError
 from shopbot_refine.engines import EachWork, GroupWork
 from shopbot_refine.engines.local import LocalEngine, open_local
 from shopbot_refine.engines.tables import BATCH, PLACE, Row, Table, pack
@@ -115,7 +115,7 @@ def open_ray(folder: Path) -> Iterator[RayEngine]:
 
     A program that has started Ray itself keeps it. Raises :class:`ConfigError` where Ray does not start.
     """
-    with open_local(folder) as local, TemporaryDirectory(prefix="ray-") as session:
+    with open_local(folder) as local, TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as session:
         is_ours = _start(local.folder, session)
         import ray
 
@@ -148,22 +148,26 @@ def _start(spilled: Path, session: str) -> bool:
             remedy="Call ray.init() before, or leave the import of Ray to shopbot.",
         )
     logging.getLogger("ray").setLevel(logging.ERROR)
+    cpus = os.cpu_count() or 1
     own: dict[str, Any] = {
         "address": "local",
-        "num_cpus": len(os.sched_getaffinity(0)),
+        "num_cpus": cpus,
         "object_store_memory": _OBJECT_STORE,
         "object_spilling_directory": str(spilled),
         "include_dashboard": False,
         "runtime_env": {"env_vars": {"TMPDIR": session}},
         "_node_ip_address": "127.0.0.1",
         "_temp_dir": session,
+        # Ray Data's own actors take up what is allowed by default; then each task would wait for a new process
+        "_system_config": {"num_workers_soft_limit": cpus + 4, "idle_worker_killing_time_threshold_ms": 60_000},
     }
     try:
         ray.init(**({} if has_cluster else own), log_to_driver=False, configure_logging=False)
     except Exception as error:
         ray.shutdown()
         raise ConfigError(
-            f"Ray does not start ({type(error).__name__}).", remedy="Look at RAY_ADDRESS, or take the engine 'local'."
+            f"Ray does not start ({type(error).__name__}).",
+            remedy="Try again on a less busy machine, look at RAY_ADDRESS if you set it, or take the engine 'local'.",
         ) from error
     return True
 
@@ -183,8 +187,8 @@ def _explained() -> Iterator[None]:
         yield
     except RayError as error:
         cause = getattr(error, "cause", None)
-        if isinstance(cause, OSError):
-            raise cause from error
+        if isinstance(cause, OSError | ShopbotError):
+            raise cause from error  # it says what is to be done
         raise StageError(
             f"A worker failed ({type(cause or error).__name__}).", remedy="Resume the run, or take the engine 'local'."
         ) from error
