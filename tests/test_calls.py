@@ -237,3 +237,18 @@ def test_a_call_while_a_human_agent_has_the_session(bot: Bot, session: str, unch
     with unchanged(bot.store):
         assert bot.confirm(session, waits).tool_calls == ()
         assert bot.call(session, "order_status", ONLY_ORDER).tool_calls == ()
+
+
+def test_guesses_count_whether_or_not_they_were_asked_for_and_who_is_tried_out_stays_so(bot: Bot) -> None:
+    made = bot.session().id
+    for number in range(MAX_IDENTITY_ATTEMPTS):
+        bot.ask(made, f"I am guess{number}@example.com, maybe")
+    bot.ask(made, f"then I am {ADA}")
+    assert bot.view(made).customer_id is None
+
+
+def test_a_message_is_no_list_of_guesses(bot: Bot) -> None:
+    made = bot.session().id
+    guesses = " ".join(f"guess{number}@example.com" for number in range(9))
+    bot.introduce(made, f"{guesses} {ADA}")
+    assert bot.view(made).customer_id is None

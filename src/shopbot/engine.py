@@ -86,12 +86,16 @@ class Engine:
 
     def take_identity(self, state: SessionState, message: str, out: Outcome, *, is_introduction: bool = False) -> None:
         """Identify the customer from their own words, if they are not known yet; one customer per session."""
+        if state.customer_id is None and state.identity_attempts >= MAX_IDENTITY_ATTEMPTS:
+            return  # words do not identify them any more; a signed token does
         evidence = identify(self.shop.store, message, {} if state.customer_id else state.facts, self.shop.accept)
         if state.customer_id is None:
+            is_asked = is_introduction or (state.awaiting is not None and state.awaiting.kind == "identity")
+            is_new_email = evidence.facts.get("email") != state.facts.get("email")
             state.facts = evidence.facts
             if evidence.customer is not None:
                 state.customer_id, state.verified_by, state.facts = evidence.customer.id, evidence.verified_by, {}
-            elif is_introduction or (state.awaiting and state.awaiting.kind == "identity"):
+            elif is_new_email or is_asked:
                 state.identity_attempts += "email" in evidence.facts or "postcode" in evidence.facts
         elif evidence.customer is not None and evidence.customer.id != state.customer_id:
             out.say(phrases.ONE_CUSTOMER)
@@ -396,7 +400,6 @@ class Engine:
         if state.identity_attempts < MAX_IDENTITY_ATTEMPTS:
             return False
         state.frames.clear()
-        state.identity_attempts = 0
         self.hand_off(state, "identity", message, out)
         return True
 

@@ -20,7 +20,8 @@ from shopbot.store import Customer, Store
 from shopbot.textindex import fold
 
 _EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]+(?:\.[\w-]+)+")
-_MAX_POSTCODES = 8
+#: More in one message is no customer who has forgotten which one it was.
+_MAX_EMAILS, _MAX_POSTCODES = 2, 8
 _SELF = frozenset(
     (
         "i im am is it s its my me name names mail e email address postcode eircode postal zip zipcode code and the a "
@@ -43,7 +44,7 @@ def identify(store: Store, message: str, facts: dict[str, str], accept: Collecti
     """Gather identity from one more message. ``facts`` are those gathered before; they are not changed."""
     gathered = dict(facts)
     if "email" in accept:
-        for email in _EMAIL.findall(message):
+        for email in _EMAIL.findall(message)[:_MAX_EMAILS]:
             gathered["email"] = email.strip(".").lower()
             customer = store.customer_by_email(gathered["email"])
             if customer is not None:
