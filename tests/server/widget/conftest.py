@@ -109,6 +109,11 @@ class Chat:
             " return root.querySelector('.stage').hidden && !root.textContent.includes('Not sent yet'); }"
         )
 
+    def inside(self, script: str, *arguments: Any) -> Any:
+        """What a function of the widget's shadow root gives, as in ``"root => root.activeElement.localName"``."""
+        call = f"(arguments) => ({script})(document.querySelector('shopbot-chat').shadowRoot, ...arguments)"
+        return self.page.evaluate(call, list(arguments))
+
     def messages(self) -> list[str]:
         """The log's messages as a screen reader gets them, the greeting first."""
         bubbles = self.log.locator(".bubble").all_text_contents()
@@ -176,11 +181,12 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def serve(shopbot_bot: Callable[..., Bot]) -> Iterator[Callable[..., Service]]:
-    """Serve a bot with the demo shop: ``serve(server={…}, script={…})``; sections are those of the configuration."""
+    """Serve a bot with the demo shop: ``serve(server={…}, script={…})``; sections are those of the configuration, and
+    ``more`` and ``tools`` are plugins and tools beside those for orders and returns."""
     with ExitStack() as stack:
 
-        def start(*, plugins: Any = None, script: Any = None, tools: Any = (), **sections: Any) -> Service:
-            plugins = plugins or {"orders": shopbot_orders, "returns": shopbot_returns}
+        def start(*, more: Any = None, script: Any = None, tools: Any = (), **sections: Any) -> Service:
+            plugins = {"orders": shopbot_orders, "returns": shopbot_returns, **(more or {})}
             bot = shopbot_bot(plugins=plugins, script={**SCRIPT, **(script or {})}, tools=tools, config=sections)
             service = Service(bot)
             stack.callback(service.stop)
