@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from datetime import datetime, timezone
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,7 +16,7 @@ import shopbot_returns
 from shopbot import Answer, Context, Tool, hookimpl, tool
 from shopbot.errors import ConfigError, DuplicateNameError, PluginError
 from shopbot.plugins import PluginManager
-from shopbot.types import Handoff, Reply
+from shopbot.types import Handoff, Reply, Report
 
 
 @tool(effect="read", examples=["hi", "hello"])
@@ -237,3 +239,24 @@ def test_a_sentence_that_is_none_is_not_said() -> None:
     for name, sentence in (("a", None), ("b", "  "), ("c", 42), ("d", "We take over."), ("e", "Too late.")):
         plugins.register(Desk(sentence), name)
     assert plugins.handoff(None, "", "") == "We take over."  # type: ignore[arg-type]
+
+
+def test_reports_are_listed_newest_first_whatever_a_plugin_gives() -> None:
+    naive, aware = datetime(2026, 6, 1), datetime(2026, 6, 2, tzinfo=timezone.utc)  # noqa: DTZ001 - as a plugin may
+
+    def plugin(offer: Callable[[], Any]) -> object:
+        return SimpleNamespace(shopbot_reports=hookimpl(offer, specname="shopbot_reports"))
+
+    def fail() -> Any:
+        raise OSError("no such folder")
+
+    plugins = PluginManager()
+    for name, offer in {
+        "broken": fail,
+        "none": lambda: None,
+        "old": lambda: [Report("a", "A", "done", naive), "no report"],
+        "new": lambda: (Report("b", "B", "done", aware),),
+        "stream": lambda: iter([Report("c", "C", "done", aware)]),
+    }.items():
+        plugins.register(plugin(offer), name)
+    assert [(name, report.name) for name, report in plugins.reports()] == [("new", "b"), ("old", "a")]

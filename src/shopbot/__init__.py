@@ -70,7 +70,7 @@ if TYPE_CHECKING:
     from shopbot.textindex import TextIndex, fold
     from shopbot.tools import Context, Slot, Tool, tool
     from shopbot.transcript import Transcripts
-    from shopbot.types import DIALOGUE_ACTS, Act, Answer, Refusal, Reply
+    from shopbot.types import DIALOGUE_ACTS, Act, Answer, Refusal, Reply, Report
     from shopbot.understand import PROMPT_FORMAT, Calibration, Understanding, render_prompt
 
 __version__ = "0.1.0"
@@ -132,6 +132,7 @@ __all__ = [
     "Refusal",
     "Reply",
     "ReplyEvent",
+    "Report",
     "Return",
     "ScriptedBackend",
     "Session",
@@ -234,7 +235,7 @@ _HOMES = {
     "textindex": ("TextIndex", "fold"),
     "tools": ("Context", "Slot", "Tool", "tool"),
     "transcript": ("Transcripts",),
-    "types": ("DIALOGUE_ACTS", "Act", "Answer", "Refusal", "Reply"),
+    "types": ("DIALOGUE_ACTS", "Act", "Answer", "Refusal", "Reply", "Report"),
     "understand": ("Calibration", "PROMPT_FORMAT", "Understanding", "render_prompt"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}

@@ -153,20 +153,21 @@ class CheckpointStore:
             write_atomic(self._pointer(installed(self._home)), json.dumps({"name": name}).encode())
         return checkpoint
 
-    def rollback(self) -> Checkpoint:
+    def rollback(self, *, replacing: str | None = None) -> Checkpoint:
         """Put back what served before the checkpoint in force: its parent, baked where it was. Raises
-        :class:`ModelError` if it has none."""
-        name = self.current_name()
+        :class:`ModelError` if it has none, or if another one than ``replacing`` is in force."""
+        name = replacing or self.current_name()
         manifest = self.load(name).manifest
         if manifest.baked and manifest.parent:
             unbaked = self.load(manifest.parent).manifest
             if unbaked.parent is None:
-                return self.promote(unbaked.name, force=True)
+                return self.promote(unbaked.name, force=True, replacing=name)
             manifest = unbaked  # the same checkpoint in another form is no way back
         if manifest.parent is None:
             raise ModelError(f"Checkpoint '{name}' has no parent to roll back to.", remedy="Promote another one.")
         form = self.baked_form(manifest.parent)
-        return self.promote(form.name if form else manifest.parent, force=True)  # what served before needs no new gate
+        # what served before needs no new gate
+        return self.promote(form.name if form else manifest.parent, force=True, replacing=name)
 
     def add(self, folder: Path) -> Checkpoint:
         """Copy a finished checkpoint into the store, whole or not at all.

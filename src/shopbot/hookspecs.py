@@ -19,7 +19,7 @@ Example, complete::
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pluggy
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from shopbot.session import SessionView
     from shopbot.stores import StoreFactory
     from shopbot.tools import Tool
-    from shopbot.types import Reply
+    from shopbot.types import Reply, Report
 
 hookspec = pluggy.HookspecMarker("shopbot")
 hookimpl = pluggy.HookimplMarker("shopbot")
@@ -72,6 +72,14 @@ def shopbot_register_commands(cli: click.Group) -> None:
 @hookspec
 def shopbot_register_cases() -> Iterable[Case]:
     """Called by ``shopbot eval`` and the gate. Return the plugin's golden cases; see docs/plugins.md for their form."""
+    raise AssertionError("specification only")
+
+
+@hookspec
+def shopbot_reports() -> Sequence[Report]:
+    """Called whenever an operator looks at the operator page. Return what the plugin has to show there. An exception is
+    logged, and the other plugins' reports are shown all the same.
+    """
     raise AssertionError("specification only")
 
 

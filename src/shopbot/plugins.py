@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -13,7 +13,7 @@ import pluggy
 from shopbot import hookspecs
 from shopbot.errors import DuplicateNameError, PluginError
 from shopbot.tools import Tool
-from shopbot.types import DIALOGUE_ACTS, Reply
+from shopbot.types import DIALOGUE_ACTS, Reply, Report
 
 if TYPE_CHECKING:
     import click
@@ -130,6 +130,14 @@ class PluginManager:
         for name, result in self._each("shopbot_register_cases"):
             found += [(name, case) for case in result or ()]
         return found
+
+    def reports(self) -> list[tuple[str, Report]]:
+        """(plugin, report) of everything that plugins have to show, the newest first."""
+        found = []
+        for name, offered in self._each("shopbot_reports"):
+            reports = offered if isinstance(offered, Sequence) else ()
+            found += [(name, report) for report in reports if isinstance(report, Report)]
+        return sorted(found, key=lambda pair: pair[1].made_at.timestamp(), reverse=True)
 
     def register_commands(self, cli: click.Group) -> None:
         for _ in self._each("shopbot_register_commands", cli=cli):

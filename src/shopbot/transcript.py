@@ -271,6 +271,19 @@ class Transcripts:
             _turn(row) for row in self._rows(f"{_SELECT} WHERE session IN (?, ?) ORDER BY id", *self._both(session_id))
         ]
 
+    def search(
+        self, words: Sequence[str], *, outcome: str | None = None, before: int | None = None, limit: int = 50
+    ) -> list[dict[str, Any]]:
+        """The turns whose message or reply has every one of ``words``, the last first, as :meth:`export` gives them.
+
+        ``outcome``: only those that came to that; ``before``: only those with a lower ``id``.
+        """
+        said = "lower(json_extract(record, '$.message') || ' ' || json_extract(record, '$.reply'))"
+        clauses = ["(? IS NULL OR outcome = ?)", "(? IS NULL OR id < ?)"]
+        clauses += [f"instr({said}, lower(?))"] * len(words)
+        query = f"{_SELECT} WHERE {' AND '.join(clauses)} ORDER BY id DESC LIMIT ?"
+        return [_turn(row) for row in self._rows(query, outcome, outcome, before, before, *words, limit)]
+
     def export(self, since: datetime | None = None) -> Iterator[dict[str, Any]]:
         """Every turn since then, oldest first, one by one.
 

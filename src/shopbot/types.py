@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from pathlib import Path
 from typing import Any, Literal
 
 Effect = Literal["read", "write"]
@@ -101,6 +103,21 @@ class Handoff:
     reason: str
     ticket_id: str
     summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Something that a plugin has to show to operators.
+
+    ``name`` tells it from the plugin's others; ``state`` says in a sentence how it stands. ``page``: an HTML file,
+    complete in itself, if there is one. It is shown without scripts and without anything from elsewhere.
+    """
+
+    name: str
+    title: str
+    state: str
+    made_at: datetime
+    page: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

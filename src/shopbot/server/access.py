@@ -13,7 +13,7 @@ from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBea
 
 from shopbot.errors import SessionError
 from shopbot.keys import is_key
-from shopbot.server.service import Shared
+from shopbot.server.service import Service, Shared
 
 COOKIE = "shopbot_session"
 _SESSION_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -69,9 +69,14 @@ class Operator:
 
 async def require_operator(service: Shared, bearer: Bearer) -> Operator:
     """A dependency that lets operators pass: 401 without one of the keys in ``server.operator_keys``."""
-    key = bearer.credentials if bearer else ""
+    operator = operator_of(service, bearer.credentials if bearer else "")
+    if operator is None:
+        raise HTTPException(401, "Send an operator's key.", {"WWW-Authenticate": "Bearer"})
+    return operator
+
+
+def operator_of(service: Service, key: str) -> Operator | None:
+    """Whose key it is; None: nobody's."""
     # all of them are compared, so that the time tells nothing
     names = [name for name, kept in service.bot.config.server.operator_keys.items() if is_key(key, kept)]
-    if not names:
-        raise HTTPException(401, "Send an operator's key.", {"WWW-Authenticate": "Bearer"})
-    return Operator(names[0])
+    return Operator(names[0]) if names else None

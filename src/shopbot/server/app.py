@@ -16,7 +16,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 import shopbot
 from shopbot import phrases
 from shopbot.bot import Bot
-from shopbot.server import feedback, following, messages, operations, sessions
+from shopbot.server import feedback, following, messages, operations, operators, sessions
 from shopbot.server.completions import routes as completions
 from shopbot.server.errors import add_handlers
 from shopbot.server.guard import Guard
@@ -47,7 +47,7 @@ def create_app(bot: Bot, *, hosts: Collection[str] | None = None) -> FastAPI:
         settings.shop.name, greeting=phrases.GREETING, max_message_chars=settings.session.max_message_chars
     )
     parts = (sessions, messages, following, feedback, completions, operations)
-    for router in (page, *(part.router for part in parts)):
+    for router in (page, *(part.router for part in parts), *operators.ROUTERS):
         app.include_router(router)
     # the last one added is the outermost
     if settings.server.cors_origins:

@@ -12,7 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from shopbot.errors import NotFoundError, SessionError, ShopbotError, TokenError
+from shopbot.errors import GateError, HandoffError, NotFoundError, SessionError, ShopbotError, TokenError
 from shopbot.server.limits import BusyError
 
 _log = logging.getLogger(__name__)
@@ -22,6 +22,7 @@ _CODES = {
     401: "unauthorized",
     404: "not_found",
     405: "method_not_allowed",
+    409: "conflict",
     413: "too_large",
     422: "invalid",
 }
@@ -60,6 +61,10 @@ def explain(error: Exception) -> Problem:
         return Problem(404, "no_such_message", "There is no such message.")
     if isinstance(error, TokenError):
         return Problem(400, "bad_token", str(error))
+    if isinstance(error, HandoffError):
+        return Problem(409, "taken", str(error))
+    if isinstance(error, GateError):
+        return Problem(409, "gate_not_met", str(error))
     if isinstance(error, ShopbotError):
         _log.error("a request failed", exc_info=error)
         message = "The shop cannot be reached right now. Please try again."

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
+from datetime import datetime, timezone
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -23,6 +24,7 @@ class Metrics(Observer):
 
     def __init__(self, bot: Bot) -> None:
         self.registry = CollectorRegistry()
+        self.started_at = datetime.now(timezone.utc)
         self._bot = bot
         self._acts_known = frozenset({*bot.tools, *DIALOGUE_ACTS})
         self._turns = self._counter("shopbot_turns", "Turns by what they came to.", "outcome")
@@ -61,6 +63,17 @@ class Metrics(Observer):
         manifest = self._bot.manifest
         self._checkpoint.labels(manifest.name if manifest else "", shopbot.__version__).set(1)
         return generate_latest(self.registry)
+
+    def read(self, name: str) -> Iterator[tuple[Mapping[str, str], float]]:
+        """(labels, value) of every sample of that name so far."""
+        for family in self.registry.collect():
+            yield from ((sample.labels, sample.value) for sample in family.samples if sample.name == name)
+
+    def mean_ms(self) -> dict[str, float]:
+        """Stage → how long it took in the mean, in milliseconds."""
+        counts = {labels["stage"]: value for labels, value in self.read("shopbot_stage_seconds_count")}
+        sums = {labels["stage"]: value for labels, value in self.read("shopbot_stage_seconds_sum")}
+        return {stage: round(1e3 * sums[stage] / count, 1) for stage, count in counts.items() if count}
 
     def _counter(self, name: str, description: str, *labels: str) -> Counter:
         return Counter(name, description, labels, registry=self.registry)

@@ -31,7 +31,7 @@ async def health(service: Shared) -> dict[str, Any]:
 @router.get("/readyz", summary="Whether turns can be taken", responses={503: {"description": "Not now; says why not."}})
 async def ready(service: Shared) -> JSONResponse:
     """For a load balancer: 503 with the reasons while the service stops, or the store or the model does not answer."""
-    reasons = await _reasons(service)
+    reasons = await unready_because(service)
     told = {"status": "unready", "reasons": reasons} if reasons else {"status": "ready", "reasons": []}
     return JSONResponse(told, 503 if reasons else 200, {"Cache-Control": "no-store"})
 
@@ -50,7 +50,8 @@ async def metrics(service: Shared, _allowed: Annotated[None, Depends(_may_read)]
     )
 
 
-async def _reasons(service: Service) -> list[str]:
+async def unready_because(service: Service) -> list[str]:
+    """Why turns cannot be taken now: ``draining``, ``model``, ``store``; empty where they can."""
     reasons = []
     if service.draining.is_set():
         reasons.append("draining")

@@ -9,6 +9,8 @@ from shopbot import hookimpl
 if TYPE_CHECKING:
     import click
 
+    from shopbot import Report
+
 
 @hookimpl
 def shopbot_register_commands(cli: click.Group) -> None:
@@ -16,3 +18,11 @@ def shopbot_register_commands(cli: click.Group) -> None:
     from shopbot_refine.cli import refine
 
     cli.add_command(refine)
+
+
+@hookimpl
+def shopbot_reports() -> list[Report]:
+    """The refine runs, for the operator page."""
+    from shopbot_refine.overview import operator_reports
+
+    return operator_reports()

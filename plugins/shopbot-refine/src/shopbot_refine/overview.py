@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import datetime, timezone
 from typing import Any
 
+from shopbot import Report
 from shopbot_refine.ledger import Ledger
 from shopbot_refine.ledger_rows import MICROS, Totals
-from shopbot_refine.runs import Run, ledger_path
+from shopbot_refine.runs import REPORT_FILE, RUN_FILE, Run, ledger_path, list_runs
 from shopbot_refine.stages import STAGES, read_report
 
 
@@ -23,6 +25,18 @@ def describe_run(run: Run) -> dict[str, Any]:
         state = "done: gate not met, the old checkpoint stays"
     stages = [report.as_json() for report in done.values()]
     return {"name": run.name, "state": state, "settings": run.settings.as_json(), "stages": stages}
+
+
+def operator_reports() -> list[Report]:
+    """The runs on this box as the operator page shows them, the newest first."""
+    return [_report(run) for run in reversed(list_runs())]
+
+
+def _report(run: Run) -> Report:
+    page = run.folder / REPORT_FILE
+    drawn = page if page.is_file() else None
+    made_at = datetime.fromtimestamp((drawn or run.folder / RUN_FILE).stat().st_mtime, timezone.utc)
+    return Report(run.name, f"Refine run {run.name}", describe_run(run)["state"], made_at, drawn)
 
 
 def read_ledger(run: str | None = None) -> tuple[list[dict[str, Any]], dict[str, Any]]:

@@ -21,12 +21,12 @@ import pydantic
 from markupsafe import Markup
 
 from shopbot_refine.examples import Table, count_origins, example_tables
+from shopbot_refine.runs import REPORT_FILE
 from shopbot_refine.score_sections import Section, draw, score_sections
 from shopbot_refine.scores import read_pairs
 from shopbot_refine.settings import TrainReport
 from shopbot_refine.stages import STAGES, StageReport, read_report, rows_path
 
-REPORT_FILE = "report.html"
 _TRAINING = pydantic.TypeAdapter(TrainReport)
 
 

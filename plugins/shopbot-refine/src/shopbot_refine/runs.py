@@ -16,7 +16,7 @@ from shopbot_refine.collect import newest_id, read_watermark
 from shopbot_refine.config import EngineName, RefineConfig
 from shopbot_refine.stages import STAGES, StageError, read_report, write_json
 
-RUN_FILE = "run.json"
+RUN_FILE, REPORT_FILE = "run.json", "report.html"
 _NAME = re.compile(r"\d{4}-\d{2}-\d{2}-\d{1,4}")
 
 
