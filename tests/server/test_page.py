@@ -89,6 +89,21 @@ def test_it_is_small(visitor: Any) -> None:
     assert identity.text == found[0].text
 
 
+def test_the_docs_name_all_that_can_be_set_and_what_it_costs() -> None:
+    docs = (Path(__file__).resolve().parents[2] / "docs" / "widget.md").read_text(encoding="utf-8")
+    script = (STATIC / "widget" / "main.js").read_text(encoding="utf-8")
+    [names] = re.findall(r"const \{ ([\w, ]+) \} = script\.dataset", script)
+    read = {"data-" + re.sub(r"[A-Z]", lambda letter: f"-{letter[0].lower()}", name) for name in names.split(", ")}
+    assert set(re.findall(r"^\| `(data-[\w-]+)`", docs, flags=re.MULTILINE)) == read
+    style = (STATIC / "widget" / "widget.css").read_text(encoding="utf-8")
+    set_by_ourselves = {"--shopbot-screen"}
+    assert set(re.findall(r"^  (--[\w-]+):", docs, flags=re.MULTILINE)) == (
+        set(re.findall(r"var\((--shopbot-[\w-]+)", style)) - set_by_ourselves
+    )
+    assert f"less than {MAX_BYTES // 1000} KB, less than {MAX_ZIPPED_BYTES // 1000} KB" in docs
+    assert len((STATIC / "widget.js").read_bytes()) < 1000
+
+
 def test_other_origins_may_take_the_script_in(visitor: Any) -> None:
     assert visitor.http.get("/widget.js").headers["cross-origin-resource-policy"] == "cross-origin"
     assert visitor.http.get("/healthz").headers["cross-origin-resource-policy"] == "same-origin"

@@ -138,15 +138,25 @@ def test_an_error_of_the_service(serve: Any, visit: Any, answer_once: Any) -> No
 
 
 def test_a_message_that_is_refused_for_good(serve: Any, visit: Any) -> None:
-    service = serve()
+    service = serve(session={"max_message_chars": 100_000})
     chat = visit(service.url)
-    chat.field.evaluate("field => { field.maxLength = 99999; }")
     chat.type("x" * 70_000)
     chat.notice.get_by_text("at most 65536 bytes").wait_for()
     assert chat.log.get_by_text("Not sent", exact=True).is_visible()
     assert chat.button("Try again").is_hidden()
     chat.say("can you juggle?")
     assert service.said_by_customer() == ["can you juggle?"]
+
+
+def test_a_message_that_is_too_long_is_not_cut_off(serve: Any, visit: Any) -> None:
+    service = serve(session={"max_message_chars": 50})
+    chat = visit(service.url)
+    chat.type("x" * 51)
+    chat.notice.get_by_text("at most 50 characters").wait_for()
+    assert chat.field.input_value() == "x" * 51
+    chat.say("can you juggle?")
+    assert service.said_by_customer() == ["can you juggle?"]
+    assert chat.notice.is_hidden()
 
 
 def test_a_session_that_is_gone(serve: Any, visit: Any) -> None:
@@ -238,3 +248,18 @@ def test_whoever_signs_out_leaves_nothing_behind(serve: Any, visit: Any, foreign
     chat.page.reload()
     chat.say("list my orders")
     assert "what is your e-mail address" in chat.messages()[-1], "a token that is no good: the bot asks"
+
+
+def test_a_service_that_keeps_no_session_is_not_asked_for_ever(serve: Any, visit: Any) -> None:
+    chat = visit(serve().url)
+    asked: list[str] = []
+    gone = {"error": {"code": "no_such_session", "message": "There is no such session."}}
+
+    def forget(route: Any) -> None:
+        asked.append(route.request.url)
+        route.fulfill(status=404, json=gone)
+
+    chat.page.route("**/v1/sessions/*/messages", forget)
+    chat.type("can you juggle?")
+    chat.notice.get_by_text("Something went wrong at the shop").wait_for()
+    assert len([url for url in asked if url.endswith("/messages")]) < 20

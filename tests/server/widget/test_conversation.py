@@ -123,6 +123,17 @@ def test_a_new_conversation(serve: Any, visit: Any) -> None:
     chat = visit(service.url)
     chat.say("can you juggle?")
     before = service.session_id
+    chat.say("a human please")
+    questions: list[str] = []
+
+    def keep(dialog: Any) -> None:
+        questions.append(dialog.message)
+        dialog.dismiss()
+
+    chat.page.once("dialog", keep)
+    chat.button("New conversation").click()
+    assert len(questions) == 1 and len(chat.messages()) > 1, "one click does not lose a human agent"
+    chat.page.once("dialog", lambda dialog: dialog.accept())
     chat.choose("New conversation")
     assert len(chat.messages()) == 1
     chat.say("can you sing?")

@@ -64,9 +64,7 @@ export class Api {
   }
 
   async #json(where, options) {
-    const timeout = AbortSignal.timeout(TIMEOUT_MS);
-    const signal = options.signal ? AbortSignal.any([options.signal, timeout]) : timeout;
-    const response = await this.#ask(where, { ...options, signal });
+    const response = await this.#ask(where, options);
     if (response.status === 204) return null;
     try {
       return await response.json();
@@ -79,13 +77,17 @@ export class Api {
     const headers = { Accept: isStream ? "text/event-stream" : "application/json" };
     if (session) headers.Authorization = `Bearer ${session.token}`;
     if (body) headers["Content-Type"] = "application/json";
-    const request = { method: body ? "POST" : "GET", headers, body: body && JSON.stringify(body), signal };
+    const slow = new AbortController();
+    const timer = setTimeout(() => slow.abort(), TIMEOUT_MS);
+    const signals = AbortSignal.any([slow.signal, ...(signal ? [signal] : [])]);
+    const request = { method: body ? "POST" : "GET", headers, body: body && JSON.stringify(body), signal: signals };
     let response;
     try {
       response = await fetch(new URL(where, this.base), { ...request, credentials: "omit", cache: "no-store" });
     } catch {
       throw new Problem("lost");
     }
+    if (isStream) clearTimeout(timer); // how long a stream may be silent is another question
     if (response.ok) return response;
     const told = await response.json().catch(() => null);
     throw problemOf(response.status, told?.error, Number(response.headers.get("Retry-After")));

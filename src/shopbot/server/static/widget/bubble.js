@@ -29,10 +29,10 @@ export class Bubble {
 
   // text: as it is to be shown; isLatest: whether it is the answer that feedback is asked for
   update(entry, text, isLatest) {
-    const shown = `${entry.name || WHO[entry.role]}: ${text}`;
-    if (shown !== this.#shown) {
-      this.#shown = shown; // only a change is touched, for only a change is to be read out
-      this.#speaker.textContent = `${entry.name || WHO[entry.role]}: `;
+    const speaker = `${entry.name || WHO[entry.role] || WHO.bot}: `;
+    if (speaker + text !== this.#shown) {
+      this.#shown = speaker + text; // only a change is touched, for only a change is to be read out
+      this.#speaker.textContent = speaker;
       this.#text.replaceChildren(...(entry.role === "customer" ? [text] : linked(text)));
     }
     this.#state.hidden = !(entry.state in STATES);
@@ -41,9 +41,13 @@ export class Bubble {
       this.#hasCards = true;
       this.#state.before(...entry.cards.map((card) => orderCard(card, entry.cards.length === 1)));
     }
-    if (this.#rating && entry.seq !== null) {
-      this.#rating.update(entry.feedback, isLatest);
-      if (!this.#rating.node.parentNode) this.node.append(this.#rating.node);
-    }
+    if (this.#rating) this.#updateRating(entry, isLatest);
+  }
+
+  #updateRating({ seq, feedback }, isLatest) {
+    const { node } = this.#rating;
+    this.#rating.update(feedback, isLatest);
+    if (seq === null) node.remove(); // not said yet, or in a session that is over
+    else if (!node.parentNode) this.node.append(node);
   }
 }

@@ -7,7 +7,7 @@ import { Follower } from "./follower.js";
 import { Messages } from "./messages.js";
 import { Patience, backoff } from "./patience.js";
 import { regainSession, startSession } from "./session.js";
-import { isSession, isUnsent, shelf } from "./storage.js";
+import { conversationShelves } from "./storage.js";
 import { FAILED, ENDED, LOST, LOST_IDLE, WAIT } from "./texts.js";
 
 const TRIES_AFTER_FAILURE = 3;
@@ -23,7 +23,6 @@ export class Conversation {
   #onChange;
   #customerToken;
   #kept;
-  #keptUnsent;
   #session = null; // see session.js
   #unsent = null; // {text, request_id}
   #life = new AbortController();
@@ -42,15 +41,13 @@ export class Conversation {
       onProblem: (problem) => this.#onProblem(problem),
     });
     this.#customerToken = customerToken;
-    const name = `shopbot ${api.base}`;
-    this.#kept = shelf(remembers ? "localStorage" : "sessionStorage", name, isSession);
-    this.#keptUnsent = shelf("sessionStorage", `${name} unsent`, isUnsent); // each tab sends its own
+    this.#kept = conversationShelves(api.base, remembers);
   }
 
   // Go on where the page was left. Nothing is shown or sent before it is known whose session that was.
   async resume() {
-    const kept = this.#kept.load();
-    this.#unsent = this.#keptUnsent.load();
+    const kept = this.#kept.session.load();
+    this.#unsent = this.#kept.unsent.load();
     if (kept) this.#ready = this.#regain(kept);
     await this.#ready;
     if (!this.#unsent || this.stage) return;
@@ -171,7 +168,7 @@ export class Conversation {
   async #overcome(problem, tries) {
     if (!(problem instanceof Problem)) console.error(problem); // a defect of ours
     const { kind = "failed", message, retryAfterS = 0 } = problem;
-    if (kind === "ended") {
+    if (kind === "ended" && this.#session && tries < TRIES_AFTER_FAILURE) {
       this.#sessionEnded();
       return;
     }
@@ -181,10 +178,10 @@ export class Conversation {
       this.problem = { text: message || FAILED, canRetry: false };
       return;
     }
-    const isHopeless = kind === "failed" && tries >= TRIES_AFTER_FAILURE;
+    const isHopeless = kind !== "lost" && kind !== "busy" && tries >= TRIES_AFTER_FAILURE; // it is not the connection
     const seconds = isHopeless ? Infinity : retryAfterS || backoff(tries);
-    const text = { lost: LOST, failed: FAILED, busy: WAIT(message, Math.ceil(seconds)) }[kind];
-    this.problem = { text, canRetry: kind !== "busy" };
+    const texts = { lost: LOST, busy: WAIT(message, Math.ceil(seconds)) };
+    this.problem = { text: texts[kind] ?? FAILED, canRetry: kind !== "busy" };
     this.stage = "waiting";
     this.#changed();
     await this.#patience.wait(seconds);
@@ -248,13 +245,13 @@ export class Conversation {
   #setSession(session) {
     if (!session) Object.assign(this, { mode: "bot", agent: null });
     this.#session = session;
-    this.#kept.save(session);
+    this.#kept.session.save(session);
     this.#follow();
   }
 
   #setUnsent(unsent) {
     this.#unsent = unsent;
-    this.#keptUnsent.save(unsent);
+    this.#kept.unsent.save(unsent);
   }
 
   #changed() {

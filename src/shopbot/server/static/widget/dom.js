@@ -3,7 +3,7 @@
 // A property per key (className, ariaLabel, onclick, …); children are nodes or texts, and what is empty is left out.
 export function element(tag, properties = {}, ...children) {
   const node = Object.assign(document.createElement(tag), properties);
-  node.append(...children.flat().filter((child) => child || child === 0));
+  node.append(...children.flat().filter(Boolean));
   return node;
 }
 

@@ -6,7 +6,7 @@ import { element } from "./dom.js";
 import { Panel } from "./panel.js";
 import { settings as served } from "./settings.js";
 import { shelf } from "./storage.js";
-import { TITLE } from "./texts.js";
+import { RESTART_SURE, TITLE } from "./texts.js";
 
 const base = new URL("../..", import.meta.url).href;
 
@@ -47,7 +47,7 @@ class ShopbotChat extends HTMLElement {
     const root = this.attachShadow({ mode: "open" });
     root.adoptedStyleSheets = [sheet];
     const look = isPage ? { heading: "h1", role: "region" } : { heading: "h2", role: "dialog" };
-    const told = { onRestart: () => this.restart(), onClose: isPage ? null : () => this.close() };
+    const told = { onRestart: () => this.#askToRestart(), onClose: isPage ? null : () => this.close() };
     this.#panel = new Panel({ ...settings, ...look }, told);
     const inside = element("div", { className: "root", lang: "en" }, this.#panel.node);
     root.append(inside);
@@ -79,6 +79,11 @@ class ShopbotChat extends HTMLElement {
     this.#conversation.end();
     this.#converse();
     if (!this.#dialog || this.#dialog.isOpen) this.#panel.focus();
+  }
+
+  // One click is not to lose a human agent.
+  #askToRestart() {
+    if (this.#conversation.mode === "bot" || confirm(RESTART_SURE)) this.restart();
   }
 
   #converse() {
@@ -118,6 +123,6 @@ class ShopbotChat extends HTMLElement {
 
   // What is left of the screen above a phone's keyboard.
   #fit() {
-    if (visualViewport) this.style.setProperty("--shopbot-screen", `${visualViewport.height}px`);
+    if (visualViewport?.scale === 1) this.style.setProperty("--shopbot-screen", `${visualViewport.height}px`);
   }
 }

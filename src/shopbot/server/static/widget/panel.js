@@ -25,7 +25,7 @@ export class Panel {
     this.retry = element("button", { type: "button", className: "quiet", onclick: () => this.#conversation.retry() }, texts.TRY_AGAIN);
     this.notice = element("div", { className: "notice", role: "alert", hidden: true }, this.problem, this.retry);
     this.choices = element("div", { className: "choices", role: "group", ariaLabel: texts.CHOICES, hidden: true });
-    this.field = element("textarea", { rows: 1, maxLength: settings.maxChars, placeholder: texts.PLACEHOLDER, enterKeyHint: "send", autocomplete: "off" });
+    this.field = element("textarea", { rows: 1, placeholder: texts.PLACEHOLDER, enterKeyHint: "send", autocomplete: "off" });
     const send = element("button", { className: "send icon", ariaLabel: texts.SEND, title: texts.SEND }, icon("send"));
     const label = element("label", {}, element("span", { className: "unseen" }, texts.FIELD), this.field);
     this.form = element("form", { onsubmit: (event) => this.#submit(event) }, label, send);
@@ -152,7 +152,13 @@ export class Panel {
 
   #submit(event) {
     event.preventDefault();
-    if (!this.field.value.trim() || !this.#say(this.field.value)) return;
+    const words = this.field.value;
+    const { maxChars } = this.#settings;
+    if ([...words].length > maxChars) this.warn({ text: texts.TOO_LONG(maxChars), canRetry: false }); // and nothing is cut off
+    else if (words.trim() && this.#say(words)) this.#clear();
+  }
+
+  #clear() {
     this.field.value = "";
     this.#fit();
   }

@@ -22,7 +22,15 @@ export function shelf(area, name, isSound) {
   };
 }
 
+// What a conversation keeps: the session, for other tabs too if it remembers, and the unsent message, which each tab sends itself.
+export function conversationShelves(base, remembers) {
+  return {
+    session: shelf(remembers ? "localStorage" : "sessionStorage", `shopbot ${base}`, isSession),
+    unsent: shelf("sessionStorage", `shopbot ${base} unsent`, isUnsent),
+  };
+}
+
 const isText = (value) => typeof value === "string";
 
-export const isSession = (kept) => isText(kept?.id) && isText(kept.token) && kept.mode in { bot: 1, waiting: 1, human: 1 };
-export const isUnsent = (kept) => isText(kept?.text) && isText(kept.request_id);
+const isSession = (kept) => isText(kept?.id) && isText(kept.token) && kept.mode in { bot: 1, waiting: 1, human: 1 };
+const isUnsent = (kept) => isText(kept?.text) && isText(kept.request_id);

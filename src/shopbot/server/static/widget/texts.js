@@ -5,6 +5,7 @@ export const OPEN = "Open the chat";
 export const OPEN_UNREAD = (count) => `Open the chat, ${count} new ${count === 1 ? "message" : "messages"}`;
 export const CLOSE = "Close the chat";
 export const RESTART = "New conversation";
+export const RESTART_SURE = "A colleague has been asked, or is here already. Leave this conversation, and begin a new one?";
 export const LOG = "Conversation";
 export const CHOICES = "Suggested answers";
 export const FIELD = "Your message";
@@ -48,7 +49,6 @@ export const FEEDBACK_FAILED = "That could not be sent. Please try again.";
 
 export const ORDER = "Order";
 export const PLACED = "placed";
-export const TOTAL = "Total";
 export const TRACKING = "Tracking number";
 export const EXPECTED = "expected";
 export const DELIVERED = "delivered";
