@@ -220,6 +220,7 @@ def test_the_inbox_is_followed(operators: Operators) -> None:
 
         name, session = coming()
         assert (name, session["session_id"], session["mode"]) == ("session", first, "waiting")
+        assert coming() == ("synced", {"sessions": 1})
         operators.ask("POST", f"/sessions/{first}/claim", RAY)
         name, session = coming()
         assert (name, session["mode"], session["agent"]) == ("session", "human", "ray")

@@ -21,6 +21,7 @@ from shopbot.server.completions import routes as completions
 from shopbot.server.errors import add_handlers
 from shopbot.server.guard import Guard
 from shopbot.server.housekeeping import housekeeping
+from shopbot.server.operators.page import operator_page
 from shopbot.server.page import page_routes
 from shopbot.server.service import Service
 
@@ -46,8 +47,9 @@ def create_app(bot: Bot, *, hosts: Collection[str] | None = None) -> FastAPI:
     page = page_routes(
         settings.shop.name, greeting=phrases.GREETING, max_message_chars=settings.session.max_message_chars
     )
+    pages = (page, operator_page(settings.shop.name))
     parts = (sessions, messages, following, feedback, completions, operations)
-    for router in (page, *(part.router for part in parts), *operators.ROUTERS):
+    for router in (*pages, *(part.router for part in parts), *operators.ROUTERS):
         app.include_router(router)
     # the last one added is the outermost
     if settings.server.cors_origins:

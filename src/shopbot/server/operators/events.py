@@ -21,7 +21,7 @@ router = operator_router("/events", tag="operator: sessions")
 POLL_S = 1.0
 #: So many sessions of each mode are watched: those that were active last.
 _MAX_WATCHED = 100
-_DESCRIPTION = "The events `session`, `gone` and `end`."
+_DESCRIPTION = "The events `session`, `synced`, `gone` and `end`."
 
 
 @router.get(
@@ -35,21 +35,24 @@ _DESCRIPTION = "The events `session`, `gone` and `end`."
     },
 )
 async def follow(service: Shared, operator: By) -> EventStream:
-    """First every session of the inbox, as `session`; then each one that changes, and the ids of those that leave."""
+    """First every session of the inbox, as `session`, and `synced`; then each that changes, and those that leave."""
     who = f"operator {operator.name}"
     service.open_stream(who)
     return EventStream(_events(service), on_close=lambda: service.close_stream(who))
 
 
 async def _events(service: Service) -> AsyncGenerator[bytes, None]:
-    known: dict[str, schemas.ListedSession] = {}
+    known: dict[str, schemas.ListedSession] | None = None
     while not service.draining.is_set():
         found = await run_in_threadpool(_watched, service.bot.store)
         for session_id, session in found.items():
-            if known.get(session_id) != session:
+            if known is None or known.get(session_id) != session:
                 yield event("session", session.model_dump(mode="json"))
-        for session_id in known.keys() - found.keys():
-            yield event("gone", {"session_id": session_id})
+        if known is None:
+            yield event("synced", {"sessions": len(found)})
+        else:
+            for session_id in known.keys() - found.keys():
+                yield event("gone", {"session_id": session_id})
         known = found
         try:
             await asyncio.wait_for(service.draining.wait(), POLL_S)
