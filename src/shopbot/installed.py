@@ -45,7 +45,7 @@ def installed(home: Path) -> Installed | None:
     """The bundle in force, or None. Raises :class:`BundleError` where the pointer or the bundle is damaged."""
     try:
         pointer = _read(home / FOLDER / POINTER)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # a home that is no folder: others say so
         return None
     name = pointer.get("bundle")
     if name is None:
@@ -57,11 +57,12 @@ def installed(home: Path) -> Installed | None:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """A small JSON object. Raises :class:`FileNotFoundError`, or :class:`BundleError` for anything else."""
+    """A small JSON object. Raises :class:`FileNotFoundError` or :class:`NotADirectoryError` where there is none,
+    :class:`BundleError` for anything else."""
     try:
         with path.open("rb") as file:
             content = json.loads(file.read(_LIMIT_BYTES))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise
     except (OSError, ValueError, RecursionError) as error:
         raise BundleError(f"{path} cannot be read: {error}.", remedy=_REMEDY) from None
