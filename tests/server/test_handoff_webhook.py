@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import re
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -384,3 +388,39 @@ def test_the_command_tries_the_webhook(
     code, out, err = try_it()
     assert (code, out) == (1, "")
     assert "HTTP 403" in err and "same secret" in err and secret not in err
+
+
+def test_the_receiver_of_the_docs(store: Store, clock: Clock, tmp_path: Path) -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "operators.md").read_text(encoding="utf-8")
+    [source] = re.findall(r"^```python\n(.*?)^```$", page, flags=re.MULTILINE | re.DOTALL)
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+    assert "9000" in source
+    script = tmp_path / "receiver.py"
+    script.write_text(source.replace("9000", str(port)), encoding="utf-8")
+    environment = {**os.environ, "WEBHOOK_SECRET": SECRET}
+    receiver = subprocess.Popen([sys.executable, str(script)], env=environment, stdout=subprocess.PIPE, text=True)
+    try:
+        _wait_for_port(port)
+        ask(store)
+        courier = Courier(store, settings(f"http://127.0.0.1:{port}/"), now=clock)
+        works(courier)
+        assert store.count_notices()["delivered"] == 1
+        assert receiver.stdout is not None and receiver.stdout.readline() == "handoff.requested s\n"
+        hook = {"webhook_url": f"http://127.0.0.1:{port}/", "webhook_secret": webhook.new_secret()}
+        forger = check({"handoff": hook}).handoff
+        sent = asyncio.run(webhook.send(forger, "e", {}, timestamp=int(clock.now.timestamp())))
+        assert sent.error == "HTTP 403"
+    finally:
+        receiver.kill()
+        receiver.communicate()
+
+
+def _wait_for_port(port: int) -> None:
+    for _ in range(400):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        threading.Event().wait(0.05)
+    raise AssertionError("the receiver did not start")

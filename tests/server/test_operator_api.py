@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
 from pathlib import Path
@@ -104,6 +105,16 @@ def test_every_route_is_behind_the_key(operators: Operators) -> None:
             path = f"{path}/".replace(f"{short.rstrip('/')}/", f"{name.rstrip('/')}/", 1).rstrip("/")
         tried.add((method, path))
     assert found <= tried, f"not tried without a key: {sorted(found - tried)}"
+
+
+def test_every_route_is_documented(operators: Operators) -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "operators.md").read_text(encoding="utf-8")
+    table = page[page.index("| below `/v1/operator`") :].replace("{id}", "{}").replace("{name}", "{}")
+    for path, methods in operators.visitor.http.get("/openapi.json").json()["paths"].items():
+        if path.startswith("/v1/operator"):
+            short = re.sub(r"\{(session_id|notice_id|name)\}", "{}", path.removeprefix("/v1/operator"))
+            for method in methods:
+                assert re.search(rf"`{method.upper()} {re.escape(short)}[?`]", table), (method, path)
 
 
 def test_a_human_agent_answers_and_gives_the_session_back(operators: Operators) -> None:
