@@ -167,8 +167,9 @@ class ForeignShop:
         self._server.server_close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Chromium. Not for the whole run: as long as Playwright is there, asyncio.run does not work in its thread."""
     found = next((path for name in _BROWSERS if (path := shutil.which(name))), None)
     if found is None:
         pytest.skip("there is no Chromium: apt-get install chromium-headless-shell")
