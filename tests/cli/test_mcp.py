@@ -6,7 +6,7 @@ import asyncio
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,14 @@ def shop(program: Any, demo_store: Store, tmp_path: Path) -> Any:
         SHOPBOT_CUSTOMER_TOKEN=sign_token(find_customer(demo_store, ADA), SECRET),
     )
     return program
+
+
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Programs started in the test hear SIGINT, also where the tests run in the background and do not."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def talk_to(
@@ -129,6 +137,7 @@ def test_it_ends_with_its_client_and_stdout_is_the_protocol_alone(shop: Any) -> 
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM)])
 def test_it_can_be_stopped_while_its_client_is_still_there(shop: Any, number: signal.Signals, code: int) -> None:
     with subprocess.Popen(
