@@ -166,6 +166,13 @@ def test_what_was_settled_elsewhere_is_closed_without_a_word(bot: Bot, desk: Des
     assert last(bot, asked).text == phrases.AGENT_DONE
 
 
+def test_a_ticket_of_a_session_that_is_with_the_bot_again_can_be_closed(bot: Bot, desk: Desk, asked: str) -> None:
+    bot.set_mode(asked, "bot")
+    assert stands(bot, asked) == ("bot", None, 1)
+    desk.close(asked, "kim")
+    assert stands(bot, asked) == ("bot", None, 0)
+
+
 def test_a_customer_whose_agent_does_not_answer_waits_again(bot: Bot, desk: Desk, asked: str) -> None:
     desk.claim(asked, "kim")
     bot.ask(asked, "hello?")

@@ -93,7 +93,7 @@ class Desk:
         def finish(state: SessionState) -> _Change | None:
             if not _has(state, agent):
                 _require_free(state)
-            return None if state.mode == "bot" else _let_go(state, "bot")
+            return None if state.mode == "bot" and state.ticket_id is None else _let_go(state, "bot")
 
         self._change(session_id, finish)
 

@@ -75,7 +75,8 @@ class Courier(Observer):
     def replied(self, reply: Reply) -> None:
         loop = self._loop
         if reply.handoff is not None and loop is not None:
-            loop.call_soon_threadsafe(self._wake)
+            with suppress(RuntimeError):  # the service has just stopped; the next one tells
+                loop.call_soon_threadsafe(self._wake)
 
     def remind(self, session_ids: Iterable[str]) -> None:
         """Tell of customers who wait again, for their human agent was not there."""

@@ -1,5 +1,5 @@
 // One conversation: what was said, what the bot understood, and a human agent's part in it.
-import { Problem, part } from "./api.js";
+import { part } from "./api.js";
 import { element } from "./dom.js";
 import { message } from "./messages.js";
 import { button } from "./parts.js";
@@ -26,8 +26,13 @@ export class Conversation {
     this.#read();
   }
 
-  // The inbox has news of this session.
+  // The inbox has news of this session; null: of another one, or that it has left.
   update(session) {
+    if (this.#isStopped) return;
+    if (!session) {
+      if (this.session && !this.#desk.inbox.sessions.has(this.#id)) this.#read();
+      return;
+    }
     this.#drawFrame({ ...this.session, ...session });
     if (session.last_seq > this.#last) this.#read();
   }
@@ -37,6 +42,7 @@ export class Conversation {
   }
 
   async #read() {
+    if (this.#isStopped) return;
     if (this.#isReading) {
       this.#isBehind = true;
       return;
@@ -52,7 +58,7 @@ export class Conversation {
         if (session.messages.length && this.#last < session.last_seq) this.#isBehind = true;
       } while (this.#isBehind);
     } catch (problem) {
-      if (!this.#isStopped) this.#desk.tell(problem);
+      this.#failed(problem);
     } finally {
       this.#isReading = false;
     }
@@ -129,7 +135,7 @@ export class Conversation {
     try {
       await this.#desk.api.post(`sessions/${part(this.#id)}/messages`, this.#unsent);
     } catch (problem) {
-      this.#desk.tell(problem);
+      this.#failed(problem);
       return false;
     }
     this.#unsent = null;
@@ -146,10 +152,20 @@ export class Conversation {
       this.update(session);
       this.#bar.querySelector("textarea, button")?.focus();
     } catch (problem) {
-      if (!(problem instanceof Problem)) throw problem;
-      this.#desk.tell(problem);
+      this.#failed(problem);
       this.#read(); // somebody was faster: see how it stands
       for (const one of this.#bar.querySelectorAll("button")) one.disabled = false;
     }
+  }
+
+  #failed(problem) {
+    if (this.#isStopped) return;
+    if (problem.status !== 404) {
+      this.#desk.tell(problem);
+      return;
+    }
+    this.stop();
+    drafts.delete(this.#id);
+    this.#bar.replaceChildren(element("p", { role: "status" }, "There is no such conversation (any more). Customers can end and erase theirs."));
   }
 }

@@ -23,7 +23,7 @@ export function showInbox(main, desk, selected) {
   if (!selected) pane.append(soft("Choose a conversation."));
   const unwatch = desk.inbox.watch((session) => {
     draw();
-    if (session?.session_id === selected) conversation?.update(session);
+    if (!session || session.session_id === selected) conversation?.update(session);
   });
   return () => {
     clearInterval(timer);

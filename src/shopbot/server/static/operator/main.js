@@ -66,12 +66,20 @@ function signOut(why = "") {
   get("key").focus();
 }
 
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return ""; // typed by hand
+  }
+}
+
 // The address says what is shown: #inbox/SESSION, #transcripts/SESSION, #checkpoints, …
 function show() {
   if (!desk) return;
   leave();
-  const [name, subject = ""] = location.hash.slice(1).split("/").map(decodeURIComponent);
-  const [title, open] = SECTIONS[name] ?? SECTIONS.inbox;
+  const [name, subject = ""] = location.hash.slice(1).split("/").map(decoded);
+  const [title, open] = Object.hasOwn(SECTIONS, name) ? SECTIONS[name] : SECTIONS.inbox;
   for (const link of get("nav").children) link.ariaCurrent = link.dataset.title === title ? "page" : null;
   leave = open(get("main"), desk, subject) ?? (() => {});
 }
