@@ -184,11 +184,18 @@ def test_a_customer_whose_agent_does_not_answer_waits_again(bot: Bot, desk: Desk
     assert in_a_while(bot, 60).return_idle(IDLE) == []
 
 
-def test_an_agent_has_time_to_answer_however_long_they_were_quiet(bot: Bot, asked: str) -> None:
-    in_a_while(bot, -30).claim(asked, "kim")
-    bot.ask(asked, "back again")
+def test_a_customer_whose_agent_says_nothing_at_all_waits_again(bot: Bot, desk: Desk, asked: str) -> None:
+    desk.claim(asked, "kim")
+    assert in_a_while(bot, 16).return_idle(IDLE) == [asked]
+    assert stands(bot, asked) == ("waiting", None, 1)
+
+
+def test_an_agent_has_time_to_answer_however_long_they_were_quiet(bot: Bot) -> None:
+    session = bot.session().id
+    in_a_while(bot, -30).claim(session, "kim")
+    bot.ask(session, "back again")
     assert Desk(bot.store).return_idle(IDLE) == []
-    assert stands(bot, asked)[0] == "human"
+    assert stands(bot, session)[0] == "human"
 
 
 def test_where_nobody_says_anything_the_bot_takes_over(bot: Bot, desk: Desk, asked: str) -> None:

@@ -124,7 +124,8 @@ class Desk:
         active_at = datetime.fromisoformat(state.claimed_at)
         if active_at >= limit:
             return None
-        asked_at: datetime | None = None
+        # whoever asked for a human agent waits for the first word
+        asked_at = active_at if state.ticket_id is not None else None
         for message in self._store.messages(state.id):
             if message.at is None or message.at < active_at:
                 continue
