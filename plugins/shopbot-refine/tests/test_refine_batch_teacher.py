@@ -92,7 +92,8 @@ def test_submitted_now_and_fetched_by_a_later_process(box: Box, serve: Serve) ->
     third = box.answer(server)
     assert all(a.is_cached for a in third) and [a.content for a in third] == [a.content for a in second]
     assert len(server.batches) == 1 and server.answered.total() == 5
-    line = json.loads(server.files["file-1"].splitlines()[0])
+    assert not server.files, "nothing is left at the provider"
+    line = json.loads(server.made[0].splitlines()[0])
     assert (line["custom_id"], line["url"]) == (REQUESTS[0].key, "/v1/chat/completions")
     # Half the price, in whole micro-units, each call rounded up.
     totals = box.totals()

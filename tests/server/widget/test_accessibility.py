@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
 
 from .conftest import ADA, BOOTS
 
@@ -58,8 +59,8 @@ def test_nothing_serious_in_the_dialog(serve: Any, visit: Any, foreign: Any) -> 
 def test_what_is_said_is_read_out(serve: Any, visit: Any) -> None:
     chat = visit(serve().url)
     chat.say("can you juggle?")
-    assert chat.log.get_attribute("aria-live") == "polite"
-    assert chat.log.get_attribute("aria-busy") == "false"
+    expect(chat.log).to_have_attribute("aria-live", "polite")  # it is off while what was said before is fetched
+    expect(chat.log).to_have_attribute("aria-busy", "false")
     assert chat.page.get_by_role("log", name="Conversation").count() == 1
     assert [text.split(":")[0] for text in chat.messages()] == ["Assistant", "You", "Assistant"]
 
