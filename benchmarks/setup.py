@@ -18,6 +18,19 @@ from shopbot.plugins import PluginManager
 from shopbot.store import Store
 
 FIRST_PARTY = ("faq", "orders", "returns")
+#: What turns are timed on: one of each kind.
+MESSAGES = (
+    "where is my order with the keyboard?",
+    "what did I pay for #W4382745",
+    "how long do I have to return something?",
+    "do you have the desk lamp in white and what does it cost",
+    "please send back the hiking boots, they are too small, refund to my visa",
+    "hi there, how are you?",
+    "cancel my last order, I ordered it by mistake",
+    "can you deliver to Vienna and how much is it?",
+    "I'd like to swap the throw pillow for a teal one",
+    "which orders do I have",
+)
 
 
 def open_model(lora: Path | None = None, *, slots: int = 1) -> tuple[ModelBackend, Manifest | None]:

@@ -12,9 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -25,10 +22,9 @@ from statistics import mean, median
 from typing import Any
 
 import httpx
-import psutil
 
+from benchmarks.serving import serving
 from shopbot.checkpoint import MANIFEST, SHIPPED, CheckpointStore
-from shopbot.config import home
 
 _MESSAGES = (
     "where is my order?",
@@ -47,10 +43,8 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=4)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    models = home() / "models"
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         box = Path(folder)
-        (box / "models").symlink_to(models)
         names = _two_checkpoints(box)
         found = _swap(box, names, arguments.swaps, arguments.clients)
     print(json.dumps(found) if arguments.json else "\n".join(f"{key}: {value}" for key, value in found.items()))
@@ -70,15 +64,7 @@ def _two_checkpoints(box: Path) -> tuple[str, str]:
 
 
 def _swap(box: Path, names: tuple[str, str], swaps: int, clients: int) -> dict[str, Any]:
-    environment = {**os.environ, "SHOPBOT_HOME": str(box), "SHOPBOT_SERVER__MESSAGES_PER_MINUTE": "1000000"}
-    command = [str(Path(sys.executable).with_name("shopbot")), "serve", "--port", "0"]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment, text=True
-    ) as serve:
-        assert serve.stdout is not None
-        line = serve.stdout.readline()
-        assert line.startswith("Ready: "), line
-        url, memory = line.split()[1], psutil.Process(serve.pid)
+    with serving(box) as (url, memory):
         is_over = threading.Event()
         seconds: list[float] = []
         resident: list[float] = []
@@ -98,7 +84,6 @@ def _swap(box: Path, names: tuple[str, str], swaps: int, clients: int) -> dict[s
                 answers = sum((future.result() for future in talking), Counter[str]())
         finally:
             is_over.set()
-            serve.terminate()
     return {
         "swaps": swaps,
         "clients": clients,

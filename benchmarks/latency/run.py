@@ -16,24 +16,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.setup import open_model, plugins
+from benchmarks.setup import MESSAGES, open_model, plugins
 from shopbot.backends import Completion, ModelBackend
 from shopbot.bot import Bot
 from shopbot.config import Config, TranscriptsSection
 from shopbot.evals import CASE_DAY, demo_stores
-
-_MESSAGES = (
-    "where is my order with the keyboard?",
-    "what did I pay for #W4382745",
-    "how long do I have to return something?",
-    "do you have the desk lamp in white and what does it cost",
-    "please send back the hiking boots, they are too small, refund to my visa",
-    "hi there, how are you?",
-    "cancel my last order, I ordered it by mistake",
-    "can you deliver to Vienna and how much is it?",
-    "I'd like to swap the throw pillow for a teal one",
-    "which orders do I have",
-)
 
 
 class Recording:
@@ -83,11 +70,11 @@ def main() -> None:
             manifest=manifest,
             today=lambda: CASE_DAY,
         )
-        first = _turn(bot, _MESSAGES[0], {})
+        first = _turn(bot, MESSAGES[0], {})
         start_s = time.perf_counter() - started
         bare = _bare(arguments.lora)
         for number in range(arguments.turns):
-            turn_ms = _turn(bot, _MESSAGES[number % len(_MESSAGES)], stages)
+            turn_ms = _turn(bot, MESSAGES[number % len(MESSAGES)], stages)
             assert recording.last is not None
             prompt, completion = recording.last
             began = time.perf_counter()

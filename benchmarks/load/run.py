@@ -14,15 +14,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, median
@@ -31,24 +28,14 @@ from typing import Any
 import httpx
 import psutil
 
+from benchmarks.serving import serving
+from benchmarks.setup import MESSAGES
 from shopbot.backends.gguf import default_threads, start_engine
 from shopbot.checkpoint import CheckpointStore
 from shopbot.config import home
 from shopbot.models import locate_model
 from shopbot.understand import render_prompt
 
-MESSAGES = (
-    "where is my order with the keyboard?",
-    "what did I pay for #W4382745",
-    "how long do I have to return something?",
-    "do you have the desk lamp in white and what does it cost",
-    "please send back the hiking boots, they are too small, refund to my visa",
-    "hi there, how are you?",
-    "cancel my last order, I ordered it by mistake",
-    "can you deliver to Vienna and how much is it?",
-    "I'd like to swap the throw pillow for a teal one",
-    "which orders do I have",
-)
 _CONTEXT = 1024
 
 
@@ -70,37 +57,15 @@ def main() -> None:
     parser.add_argument("--soak", type=int, default=0)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    with serving(slots=arguments.chats) as (url, process):
+    with (
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
+        serving(Path(folder), MODEL__SLOTS=arguments.chats, MODEL__CONTEXT=_CONTEXT) as (url, process),
+    ):
         if arguments.soak:
             found = _soak(url, process, arguments.chats, arguments.soak)
         else:
             found = _compare(url, arguments.chats, arguments.turns, arguments.rounds)
     print(json.dumps(found) if arguments.json else "\n".join(f"{key}: {value}" for key, value in found.items()))
-
-
-@contextmanager
-def serving(*, slots: int) -> Iterator[tuple[str, psutil.Process]]:
-    """A service on loopback in a home of its own: its address and its process."""
-    models = home() / "models"
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        (Path(folder) / "models").symlink_to(models)
-        environment = {
-            **os.environ,
-            "SHOPBOT_HOME": folder,
-            "SHOPBOT_MODEL__SLOTS": str(slots),
-            "SHOPBOT_MODEL__CONTEXT": str(_CONTEXT),
-            "SHOPBOT_SERVER__MESSAGES_PER_MINUTE": "1000000",
-            "SHOPBOT_SERVER__REQUESTS_PER_MINUTE": "1000000",
-        }
-        command = [str(Path(sys.executable).with_name("shopbot")), "serve", "--port", "0"]
-        with subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment, text=True
-        ) as served:
-            assert served.stdout is not None
-            try:
-                yield served.stdout.readline().split()[1], psutil.Process(served.pid)
-            finally:
-                served.terminate()
 
 
 def _compare(url: str, chats: int, turns: int, rounds: int) -> dict[str, Any]:
