@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from shopbot.grammar import signatures
     from shopbot.hookspecs import hookimpl
     from shopbot.identity import sign_token
+    from shopbot.memory import return_unused_memory
     from shopbot.minds import open_backend
     from shopbot.models import DEFAULT_MODEL, locate_model
     from shopbot.plugins import PluginManager
@@ -166,6 +167,7 @@ __all__ = [
     "read_manifest",
     "render_prompt",
     "resolve_items",
+    "return_unused_memory",
     "run_cases",
     "sign_token",
     "signatures",
@@ -201,6 +203,7 @@ _HOMES = {
     "hookspecs": ("hookimpl",),
     "identity": ("sign_token",),
     "minds": ("open_backend",),
+    "memory": ("return_unused_memory",),
     "models": ("DEFAULT_MODEL", "locate_model"),
     "plugins": ("PluginManager",),
     "redact": ("PLACEHOLDER", "Redactor"),

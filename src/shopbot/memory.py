@@ -21,7 +21,7 @@ def available_bytes() -> int | None:
     return min(known) if known else None
 
 
-def return_unused() -> None:
+def return_unused_memory() -> None:
     """Give the holes in glibc's heap back to the system, which it keeps otherwise; elsewhere do nothing."""
     with contextlib.suppress(OSError, AttributeError, TypeError):
         ctypes.CDLL(None).malloc_trim(0)

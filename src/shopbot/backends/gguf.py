@@ -86,7 +86,7 @@ class GgufBackend:
             server, self._server = self._server, None
             self._idle.wait_for(lambda: self._running == 0)
         del server
-        memory.return_unused()
+        memory.return_unused_memory()
 
     def _ask(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         with self._idle:

@@ -8,8 +8,6 @@ state has to be kept.
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import json
 import math
 import os
@@ -23,7 +21,7 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
-from shopbot import ConfigError
+from shopbot import ConfigError, return_unused_memory
 from shopbot_refine.base import load_tokenizer
 from shopbot_refine.batches import Batch, Render, Row, collate, encode, plan_batches
 from shopbot_refine.dataset import DatasetError, Example, file_fingerprint, fingerprint
@@ -191,7 +189,7 @@ class TrainingRun:
         self.state.tokens += batch.used
         self.state.losses.append(float(loss.detach()))
         if self.state.step % _TRIM_EVERY == 0:
-            _return_memory()
+            return_unused_memory()  # batches of many shapes leave holes as large as what is in use
 
     def _loss(self, batch: Batch, reduction: str = "mean") -> torch.Tensor:
         hidden = self.learner.hidden_states(batch.tokens, shared=self.shared)
@@ -310,12 +308,6 @@ def _device(name: str) -> torch.device:
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return torch.device(name)
-
-
-def _return_memory() -> None:
-    """Batches of many shapes leave holes in glibc's heap, which grows to twice what is in use."""
-    with contextlib.suppress(OSError, AttributeError, TypeError):
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _shared_length(rows: Sequence[Row]) -> int:
