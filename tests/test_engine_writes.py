@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing
 from dataclasses import replace
@@ -18,9 +19,11 @@ from hypothesis import strategies as st
 from shopbot import hookimpl
 from shopbot.bot import Bot
 from shopbot.confirmation import is_yes
-from shopbot.store import CANCELLED, PENDING, PROCESSED, Store, Unit
+from shopbot.errors import StoreError
+from shopbot.store import CANCELLED, PENDING, PROCESSED, Store, Unit, Written
 from shopbot.stores.sql import open_store
 from shopbot.testing import Conversation, assert_wrote, find_customer
+from shopbot.types import Reply
 
 Talk = Callable[..., Conversation]
 Unchanged = Callable[[Store], AbstractContextManager[None]]
@@ -174,6 +177,62 @@ def test_after_a_crash_the_customer_is_told(
         assert "Shall I go ahead?" in text, "the customer is asked again"
         assert second_bot.ask(read_back.session.id, "yes").tool_calls[0].tool == "cancel_order"
         assert status(read_back.store) == CANCELLED
+
+
+@pytest.mark.parametrize("is_writing", [True, False], ids=["in the middle of the write", "just before the write"])
+def test_a_rival_never_denies_what_is_written(
+    read_back: Conversation, second_bot: Bot, is_writing: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same yes comes to a second process, as after a lost connection, while the first one writes."""
+    session, execute, load = read_back.session, read_back.store.execute, second_bot.store.load_session
+    rivals: list[Reply] = []
+    has_loaded = threading.Event()
+    rival = threading.Thread(target=lambda: rivals.append(second_bot.ask(session.id, "yes", request_id="r")))
+
+    def load_session(session_id: str) -> Any:
+        try:
+            return load(session_id)
+        finally:
+            has_loaded.set()
+
+    def race(*arguments: Any, action: Callable[[Unit], Mapping[str, Any]], **options: Any) -> Written:
+        # that the rival comes at just this moment is what cannot be had otherwise
+        def slow(unit: Unit) -> Mapping[str, Any]:
+            rival.start()
+            assert has_loaded.wait(20)
+            return action(unit)
+
+        if rival.ident is not None:
+            return execute(*arguments, action=action, **options)
+        if is_writing:
+            return execute(*arguments, action=slow, **options)
+        rival.start()
+        rival.join(20)
+        return execute(*arguments, action=action, **options)
+
+    monkeypatch.setattr(second_bot.store, "load_session", load_session)
+    monkeypatch.setattr(read_back.store, "execute", race)
+    reply = session.ask("yes", request_id="r")
+    rival.join(20)
+    assert [rivals[0].text] == [reply.text], "one request, one answer"
+    is_cancelled = status(read_back.store) == CANCELLED
+    assert ("nothing was changed" in reply.text) != is_cancelled, reply.text
+    assert is_cancelled == is_writing
+
+
+def test_a_connection_that_breaks_just_after_the_write(
+    read_back: Conversation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execute = read_back.store.execute
+
+    def breaks(*arguments: Any, **options: Any) -> Written:
+        execute(*arguments, **options)
+        raise StoreError("The connection was lost.")
+
+    monkeypatch.setattr(read_back.store, "execute", breaks)
+    reply = read_back.say("yes")
+    assert "cancelled" in reply.text and "57.61" in reply.text, reply.text
+    assert_wrote(read_back, "cancel_order", order=ORDER)
 
 
 def back_office(store: Store, change: Callable[[Unit], None]) -> None:

@@ -12,15 +12,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from shopbot.engine import Engine, Outcome
+from shopbot.engine import Engine, Outcome, Save
 from shopbot.errors import CallError, SessionError
 from shopbot.session import SessionState
 from shopbot.textindex import plain
 from shopbot.tools import Parameter, Tool
 from shopbot.types import Act, Effect
 
-#: How a turn saves its session before it begins a write.
-Save = Callable[[], None]
 #: Plays a turn whose acts are known: engine, state, message, what it comes to, save; gives the acts.
 Play = Callable[[Engine, SessionState, str, Outcome, Save], tuple[Act, ...]]
 

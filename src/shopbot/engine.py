@@ -16,14 +16,14 @@ from typing import Any
 from shopbot import phrases
 from shopbot.binding import Ask, Split, ask_again, bind, values
 from shopbot.confirmation import is_yes
-from shopbot.errors import StoreError
+from shopbot.errors import ConflictError, StoreError
 from shopbot.identity import identify
 from shopbot.merging import Merged, merge
 from shopbot.references.items import item_matches
 from shopbot.references.orders import own_orders
 from shopbot.session import GUESS_SLOT, Frame, SessionState
 from shopbot.stages import Stages
-from shopbot.store import Customer, Store, Unit
+from shopbot.store import Customer, Store, Unit, Written
 from shopbot.tools import Context, Tool
 from shopbot.types import Act, Answer, Awaiting, Handoff, Refusal, ToolCall
 
@@ -33,6 +33,8 @@ MAX_STRIKES = 3
 #: After so many failed attempts to say who they are, a visitor is handed to a human agent.
 MAX_IDENTITY_ATTEMPTS = 6
 _MAX_FRAMES = 8
+#: Saves the session in the middle of a turn; the version it is at then. :class:`ConflictError` if it went on elsewhere.
+Save = Callable[[], int]
 
 
 @dataclass(slots=True)
@@ -108,12 +110,12 @@ class Engine:
         if not out.texts:
             out.say(phrases.IDENTIFIED if state.customer_id else phrases.NOT_IDENTIFIED)
 
-    def recover(self, state: SessionState, out: Outcome) -> None:
+    def recover(self, state: SessionState, out: Outcome, save: Save) -> None:
         """After a crash during a write: tell the customer whether it went through, from the store's ledger."""
         frame = state.frame
         if frame is None or frame.stage != "writing":
             return
-        written = self.shop.store.written(frame.call_id)
+        written = self._settled(frame, save)
         if written is not None:
             out.say(phrases.WENT_THROUGH.format(text=written.result.get("text", "")))
             self._finish(state, frame)
@@ -121,9 +123,16 @@ class Engine:
             frame.stage = "open"
             out.say(phrases.DID_NOT_GO_THROUGH)
 
-    def play(
-        self, state: SessionState, message: str, acts: Sequence[Act], out: Outcome, save: Callable[[], None]
-    ) -> None:
+    def _settled(self, frame: Frame, save: Save) -> Written | None:
+        """What the ledger says of a write that was begun, once nobody can be about to do it any more.
+
+        It may have been no crash: another process that is about to write loses the right to by the save, one that is
+        writing is waited for.
+        """
+        save()
+        return self.shop.store.written(frame.call_id)
+
+    def play(self, state: SessionState, message: str, acts: Sequence[Act], out: Outcome, save: Save) -> None:
         """Merge the acts and advance. ``save`` is called before a write is begun."""
         was_awaiting = state.awaiting
         if self._answers_guess(state, message, acts):
@@ -299,7 +308,7 @@ class Engine:
             out.tool_calls.append(ToolCall(tool.name, dict(frame.bound), "read", frame.call_id, answer.content))
         self._finish(state, frame)
 
-    def _write(self, state: SessionState, frame: Frame, message: str, out: Outcome, save: Callable[[], None]) -> None:
+    def _write(self, state: SessionState, frame: Frame, message: str, out: Outcome, save: Save) -> None:
         """Do the write that was confirmed, exactly once, in one transaction with its ledger entry."""
         tool = self.shop.tools[frame.tool]
         customer = self._customer(state)
@@ -309,7 +318,7 @@ class Engine:
             return
         context = self._context(state, tool, message, customer)
         frame.stage = "writing"
-        save()
+        version = save()
 
         def action(unit: Unit) -> Mapping[str, Any]:
             inside = replace(context, unit=unit, customer=unit.customer(customer.id), call_id=frame.call_id)
@@ -332,26 +341,32 @@ class Engine:
                     tool=tool.name,
                     arguments=dict(frame.bound),
                     action=action,
+                    session_version=version,
                 )
         except PolicyChangedError as error:
             self._refuse(state, frame, error.refusal, out)
+            return
         except ReadBackChangedError:
             frame.stage = "open"
             out.say(phrases.CHANGED_MEANWHILE)
+            return
+        except ConflictError:  # the session went on in another process, which tells the customer how this ended
+            raise
         except Exception as error:
             _log.warning("write failed: %s", tool.name, exc_info=True)
-            out.tool_calls.append(
-                ToolCall(tool.name, dict(frame.bound), "write", frame.call_id, error=type(error).__name__)
-            )
-            out.say(phrases.WRITE_FAILED)
-            self._finish(state, frame)
-        else:
-            answer = Answer(written.result["text"], written.result["content"], tuple(written.result["shown"]))
-            self._told(state, frame, answer, out)
-            out.tool_calls.append(
-                ToolCall(tool.name, dict(frame.bound), "write", frame.call_id, written.result["content"])
-            )
-            self._finish(state, frame)
+            settled = self._settled(frame, save)  # the connection may have broken just when the database agreed
+            if settled is None:
+                out.tool_calls.append(
+                    ToolCall(tool.name, dict(frame.bound), "write", frame.call_id, error=type(error).__name__)
+                )
+                out.say(phrases.WRITE_FAILED)
+                self._finish(state, frame)
+                return
+            written = settled
+        answer = Answer(written.result["text"], written.result["content"], tuple(written.result["shown"]))
+        self._told(state, frame, answer, out)
+        out.tool_calls.append(ToolCall(tool.name, dict(frame.bound), "write", frame.call_id, written.result["content"]))
+        self._finish(state, frame)
 
     def _told(self, state: SessionState, frame: Frame, answer: Answer, out: Outcome) -> None:
         out.say(answer.text)

@@ -318,11 +318,15 @@ class Store(BackOffice, Protocol):
         tool: str,
         arguments: Mapping[str, Any],
         action: Callable[[Unit], Mapping[str, Any]],
+        session_version: int | None = None,
     ) -> Written:
         """Run ``action`` in one transaction, exactly once per ``call_id``.
 
         The ledger row is written in the same transaction. If ``call_id`` is in the ledger already, nothing runs and
         the stored entry comes back with ``is_replay``. If ``action`` raises, everything is rolled back.
+
+        ``session_version``: only while the saved session is at that version, else :class:`ConflictError`; who saves
+        it meanwhile waits for the end of the transaction.
         """
 
     def written(self, call_id: str) -> Written | None:

@@ -73,13 +73,14 @@ class TurnTaker:
         started = perf_counter()
         saved = [version]
 
-        def save(*messages: Message) -> None:
+        def save(*messages: Message) -> int:
             saved[0] = self._store.save_session(state.id, state.as_json(), version=saved[0], messages=messages)
+            return saved[0]
 
         out, read = Outcome(stages=stages), Reading()
         with stages("guard"):
             text, refusal = self._guard(request.message, state)
-            mind.engine.recover(state, out)
+            mind.engine.recover(state, out, save)
             self._plugins.before_turn(SessionView.of(state), text)
         if refusal is not None:
             out.say(refusal)

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from shopbot.errors import StoreError
+from shopbot.errors import ConflictError, StoreError
 from shopbot.store import CANCELLED, Unit, Written
 from shopbot.stores.sql import SqlStore, open_store
 
@@ -57,6 +57,35 @@ def test_an_id_that_stands_for_another_write_is_refused(store: SqlStore, other: 
     with pytest.raises(StoreError, match="another write"):
         store.execute("c", **{**CALL, **other}, action=cancel)
     assert store.contents() == small_shop()
+
+
+def test_a_write_needs_the_session_where_it_was(store: SqlStore) -> None:
+    version = store.save_session("s", {}, version=0)
+    with pytest.raises(ConflictError):
+        store.execute("c", **CALL, action=cancel, session_version=version - 1)
+    assert store.written("c") is None and store.contents() == small_shop()
+    assert not store.execute("c", **CALL, action=cancel, session_version=version).is_replay
+    store.save_session("s", {}, version=version)
+    assert store.execute("c", **CALL, action=cancel, session_version=version).is_replay, "it is done already"
+
+
+def test_who_saves_the_session_waits_for_its_write(store: SqlStore) -> None:
+    version = store.save_session("s", {}, version=0)
+    seen: list[Written | None] = []
+
+    def go_on() -> None:
+        store.save_session("s", {}, version=version)
+        seen.append(store.written("c"))
+
+    other = threading.Thread(target=go_on)
+
+    def action(unit: Unit) -> dict[str, Any]:
+        other.start()
+        return cancel(unit)
+
+    store.execute("c", **CALL, action=action, session_version=version)
+    other.join(20)
+    assert seen[0] is not None, "the write that was under way is known to the next turn"
 
 
 @pytest.mark.parametrize("error", [ValueError("no"), KeyboardInterrupt(), StoreError("no")], ids=repr)

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Row, delete, func, select, update
 
-from shopbot.errors import NotFoundError, StoreError
+from shopbot.errors import ConflictError, NotFoundError, StoreError
 from shopbot.store import Customer, Order, Product, Unit, Written
 from shopbot.stores import rows
 from shopbot.stores.backoffice import SqlBackOffice
@@ -25,6 +25,7 @@ from shopbot.stores.tables import (
     payment_methods,
     postcode_key,
     products,
+    sessions,
     writes,
 )
 
@@ -112,6 +113,7 @@ class SqlStore(Conversations, SqlBackOffice):
         tool: str,
         arguments: Mapping[str, Any],
         action: Callable[[Unit], Mapping[str, Any]],
+        session_version: int | None = None,
     ) -> Written:
         """See :meth:`shopbot.store.Store.execute`. :class:`~shopbot.errors.StoreError` if ``call_id`` stands for
         another write already."""
@@ -126,6 +128,8 @@ class SqlStore(Conversations, SqlBackOffice):
             # first of all: a second execution of the same call waits here, then finds the first one's row
             if not self._insert_new(connection, writes, {"call_id": call_id, "written_at": moment, **asked}):
                 return _replayed(connection, call_id, asked)
+            if session_version is not None:
+                _hold_session(connection, session_id, session_version)
             result = plain(action(_SqlUnit(connection)))
             connection.execute(update(writes).where(writes.c.call_id == call_id).values(result=result))
         return Written(call_id=call_id, result=result, written_at=moment, **asked)
@@ -219,6 +223,13 @@ def _found(found: Sequence[_Record], kind: str) -> _Record:
 def _check_one(count: int, kind: str) -> None:
     if count != 1:
         raise NotFoundError(f"The store has no such {kind}.")
+
+
+def _hold_session(connection: Connection, session_id: str, version: int) -> None:
+    """Keep the session at ``version`` until the transaction ends; messages of its may be read, none may come."""
+    row = select(sessions.c.version).where(sessions.c.id == session_id).with_for_update(key_share=True)
+    if connection.execute(row).scalar() != version:
+        raise ConflictError("The conversation went on elsewhere.", remedy="Load it and try again.")
 
 
 def _ledger_entry(connection: Connection, call_id: str, *, is_replay: bool = False) -> Written | None:

@@ -229,6 +229,7 @@ class _Undoing:
         tool: str,
         arguments: Mapping[str, Any],
         action: Callable[[Unit], Mapping[str, Any]],
+        session_version: int | None = None,  # noqa: ARG002 - no other process has the sandbox's sessions
     ) -> Written:
         def undo(unit: Unit) -> Mapping[str, Any]:
             raise _Undone(action(unit))
