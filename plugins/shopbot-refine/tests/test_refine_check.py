@@ -11,6 +11,7 @@ import pytest
 from shopbot_refine.check import check, examine, is_copied, is_state
 from shopbot_refine.decontamination import Guarded
 from shopbot_refine.engines import open_engine
+from shopbot_refine.fill import fillings
 from shopbot_refine.records import Candidate, Rejected
 from shopbot_refine.sandbox import Sandbox
 
@@ -50,9 +51,11 @@ class Shop:
     play: Callable[[Candidate], str] = lambda candidate: ""
 
 
-def checked(rows: Sequence[Candidate], shop: Shop, guarded: Sequence[str] = ()) -> list[Candidate | Rejected]:
+def checked(
+    rows: Sequence[Candidate], shop: Shop, guarded: Sequence[str] = (), values: int = 1
+) -> list[Candidate | Rejected]:
     with TemporaryDirectory() as folder, open_engine("local", Path(folder)) as engine:
-        return list(check(rows, shop, Guarded(guarded), engine))
+        return list(check(rows, shop, Guarded(guarded), engine, values=values))
 
 
 def reasons(rows: Sequence[Candidate], tools: dict[str, Tool], guarded: Sequence[str] = ()) -> list[tuple[str, str]]:
@@ -141,6 +144,16 @@ def test_rows_that_contradict_or_repeat_each_other(tools: dict[str, Tool]) -> No
         "a": "", "b": "duplicate", "c": "contradiction", "d": "contradiction", "e": "", "f": "contradiction",
         "g": "", "h": "", "i": "contradiction",
     }  # fmt: skip
+
+
+def test_a_row_goes_that_is_near_a_case_with_any_of_its_values(tools: dict[str, Tool]) -> None:
+    row = candidate("order <ORDER_1> has to go", 'cancel_order(order="<ORDER_1>")')
+    *_, last = fillings(row, times=3)
+    rows, guarded = [row], [f"{last.text} now"]
+    assert checked(rows, Shop(tools), guarded, values=2) == rows
+    [rejected] = checked(rows, Shop(tools), guarded, values=3)
+    assert isinstance(rejected, Rejected)
+    assert rejected.reason == "eval_overlap"
 
 
 def test_no_case_of_an_eval_set_comes_through(tools: dict[str, Tool]) -> None:

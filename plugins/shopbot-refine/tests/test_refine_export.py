@@ -49,6 +49,13 @@ def test_the_same_rows_give_the_same_bytes_and_any_order_the_same_name(tmp_path:
     assert write(tmp_path / "d", ROWS[:2]) not in names
 
 
+def test_a_row_with_a_value_in_its_acts_is_learnt_with_several(tmp_path: Path) -> None:
+    exported = export(ROWS, tmp_path / "set", rejected={}, languages=["en"], values=3)
+    examples = load_examples([tmp_path / "set" / EXAMPLES])
+    assert exported.rows == len(examples) == 7
+    assert len({one.text for one in examples if one.text.startswith("cancel ")}) == 3
+
+
 def test_the_card_counts_and_names(tmp_path: Path) -> None:
     name = write(tmp_path / "set")
     card = (tmp_path / "set" / CARD).read_text(encoding="utf-8")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from shopbot_refine.acts import parse_act
-from shopbot_refine.fill import fill
+from shopbot_refine.fill import fill, fillings
 from shopbot_refine.records import Candidate
 
 KINDS = (
@@ -45,3 +45,15 @@ def test_a_number_sign_is_not_doubled() -> None:
 def test_a_row_without_placeholders_stays() -> None:
     row = candidate("a <b> c < ORDER_1 >", 'invoice(order="<b>")')
     assert fill(row) is row
+
+
+def test_a_row_is_filled_again_only_where_an_act_holds_a_placeholder() -> None:
+    row = candidate("cancel <ORDER_1>", 'cancel_order(order="<ORDER_1>")')
+    copies = list(fillings(row, 1, 3))
+    assert [copy.id for copy in copies] == ["c1", "c1~2", "c1~3"]
+    assert copies[0] == fill(row, 1)
+    assert len({copy.text for copy in copies}) == 3
+    for copy in copies:
+        assert parse_act(copy.acts[0]).arguments == (("order", copy.text.removeprefix("cancel ")),)
+    asked = candidate("where is <ORDER_1>?", "handoff()")
+    assert list(fillings(asked, 1, 3)) == [fill(asked, 1)]

@@ -22,11 +22,11 @@ from shopbot_refine.answers import is_hidden
 from shopbot_refine.dataset import fingerprint
 from shopbot_refine.decontamination import Guarded
 from shopbot_refine.engines import PLACE, Columns, Engine, Row, beside
-from shopbot_refine.fill import fill
+from shopbot_refine.fill import fill, fillings
 from shopbot_refine.prompts import MAX_ACTS
 from shopbot_refine.records import Candidate, Rejected
 
-VERSION = 1
+VERSION = 2
 #: What the grammar takes for a number, and what it takes in no argument.
 _NUMBER = re.compile(r"(?:[$€£]|[A-Z]{3} ?)?[0-9][0-9.,]*(?: ?[$€£a-zA-Z]{1,8})?")
 _CONTROL = re.compile(r"[\x00-\x1f]")
@@ -52,14 +52,15 @@ class Shop(Protocol):
 
 
 def check(
-    candidates: Iterable[Candidate], shop: Shop, guarded: Guarded, engine: Engine, *, seed: int = 0
+    candidates: Iterable[Candidate], shop: Shop, guarded: Guarded, engine: Engine, *, seed: int = 0, values: int = 1
 ) -> Iterator[Candidate | Rejected]:
     """The candidates that hold, and those that do not, in their order.
 
-    ``guarded``: the messages of every golden and eval set. ``seed``: as in :func:`~shopbot_refine.fill.fill`.
+    ``guarded``: the messages of every golden and eval set. ``seed``, ``values``: as in
+    :func:`~shopbot_refine.fill.fillings`.
     """
     came = ({PLACE: place, "row": json.dumps(one.as_json())} for place, one in enumerate(candidates))
-    examined = engine.each(came, Examine(shop, guarded, seed))
+    examined = engine.each(came, Examine(shop, guarded, seed, values))
     disputed = engine.together(examined.read("same", *FindDisputed.reads), "same", FindDisputed())
     left = (
         row
@@ -84,14 +85,15 @@ class Examine:
     shop: Shop
     guarded: Guarded
     seed: int
+    values: int
     reads: ClassVar[Columns] = {"row": str}
     gives: ClassVar[Columns] = {"row": str, "reason": str, "detail": str, "same": str, "acts": str, "teacher": str}
 
     def __call__(self, rows: Sequence[Row]) -> Iterator[Row]:
         for row in rows:
             candidate = Candidate.from_json(json.loads(row["row"]))
-            filled = fill(candidate, self.seed)
-            problem = examine(filled, self.shop.tools) or _overlap(candidate, filled, self.guarded)
+            filled = list(fillings(candidate, self.seed, self.values))
+            problem = examine(filled[0], self.shop.tools) or _overlap([candidate, *filled], self.guarded)
             if problem is not None:
                 yield {**row, "reason": problem.reason, "detail": problem.detail}
                 continue
@@ -212,7 +214,7 @@ def _is_producible(act: Act, slots: Mapping[str, Sequence[str]]) -> bool:
     return True
 
 
-def _overlap(candidate: Candidate, filled: Candidate, guarded: Guarded) -> Problem | None:
-    texts = dict.fromkeys((candidate.text, filled.text))
+def _overlap(candidates: Iterable[Candidate], guarded: Guarded) -> Problem | None:
+    texts = dict.fromkeys(candidate.text for candidate in candidates)
     found = next((match for match in map(guarded.find, texts) if match is not None), None)
     return None if found is None else Problem("eval_overlap", f"near {found[:200]!r}")

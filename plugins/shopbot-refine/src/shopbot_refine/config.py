@@ -19,7 +19,8 @@ class RefineConfig(pydantic.BaseModel):
     ``collect``: whether this shop's conversations may be used at all. ``teacher``: who answers. ``engine``: what works
     through the rows. The key is never in the file: ``api_key_env`` names the environment variable. Prices are per
     million tokens; ``budget`` is in the same currency, ``budget_tokens`` counts input and output; both are hard caps of
-    one refine run, checked before sending. ``gate_*`` are shares: how much the candidate may lose against its parent,
+    one refine run, checked before sending. ``values``: how many made-up values a row is trained with whose acts hold a
+    placeholder, such as an order's number. ``gate_*`` are shares: how much the candidate may lose against its parent,
     over all cases and for any one tool.
     """
 
@@ -42,6 +43,7 @@ class RefineConfig(pydantic.BaseModel):
     attempts: int = pydantic.Field(default=5, ge=1, le=20)
     agreement: float = pydantic.Field(default=0.1, ge=0, le=1)
     write: int = pydantic.Field(default=300, ge=0)
+    values: int = pydantic.Field(default=3, ge=1, le=20)
     gate_loss: float = pydantic.Field(default=0.01, ge=0, le=1)
     gate_tool_loss: float = pydantic.Field(default=0.1, ge=0, le=1)
 

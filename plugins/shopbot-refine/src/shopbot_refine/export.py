@@ -21,11 +21,11 @@ from typing import Any, TextIO
 from shopbot_refine.acts import parse_act
 from shopbot_refine.dataset import DatasetError, Example, fingerprint
 from shopbot_refine.engines.sorting import in_order
-from shopbot_refine.fill import fill
+from shopbot_refine.fill import fillings
 from shopbot_refine.records import Candidate, read_rows
 from shopbot_refine.stages import StageError
 
-VERSION = 1
+VERSION = 2
 SYSTEM = "You are a shop's customer service. Write the acts that the customer's message means, one a line."
 #: Rows in memory at once.
 _WRITTEN = 5_000
@@ -56,18 +56,20 @@ def export(
     languages: Sequence[str],
     licence: str = LICENCE,
     seed: int = 0,
+    values: int = 1,
 ) -> Exported:
     """Write the set into ``folder``, in place of what was there.
 
-    Placeholders are filled (:func:`~shopbot_refine.fill.fill` with ``seed``). ``rejected``: stage → reason → how many,
-    for the card. Raises :class:`StageError` where there is no row, pyarrow is missing, or the disk does not take it.
+    Placeholders are filled (:func:`~shopbot_refine.fill.fillings` with ``seed`` and ``values``). ``rejected``: stage →
+    reason → how many, for the card. Raises :class:`StageError` where there is no row, pyarrow is missing, or the disk
+    does not take it.
     """
     staged = folder.with_name(f".{folder.name}.part")
     counts: Mapping[str, Counter[str]] = {what: Counter() for what in ("origin", "teacher", "act", "state")}
     try:
         shutil.rmtree(staged, ignore_errors=True)
         staged.mkdir(parents=True)
-        rows = _write(staged, (fill(candidate, seed) for candidate in candidates), counts)
+        rows = _write(staged, (row for one in candidates for row in fillings(one, seed, values)), counts)
         if not rows:
             raise StageError("There is nothing to export: no candidate is left.", remedy="See why in 'refine report'.")
         name = _name_of(staged / EXAMPLES)
@@ -207,7 +209,8 @@ def _card(
         "right and added to by a teacher model; checked by the grammar, by playing every row on a sandbox store, and "
         "against the golden and eval sets. `kept`: as logged. `fixed`: the teacher gave other acts. `written`: the "
         "teacher wrote the message. A teacher of `none` means that nobody judged the row. Personal data was replaced "
-        "by placeholders before anything left the box; the values in their place are made up.\n",
+        "by placeholders before anything left the box; the values in their place are made up. A row whose acts hold "
+        "such a value stands there several times (`ID`, `ID~2` and so on), each time with another one.\n",
         *(_table(f"Rows by {what}", what, many) for what, many in counts.items()),
         *(_table(f"Left out by {stage}", "reason", many) for stage, many in rejected.items() if many),
     ]

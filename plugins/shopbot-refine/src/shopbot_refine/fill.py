@@ -1,12 +1,15 @@
 """Values for placeholders: what redaction took out is put back as something made up, before anything is trained on.
 
 ``<ORDER_1>`` becomes one order number in text and acts alike; which one follows from the seed and the candidate's id.
+
+Redaction makes "cancel #W1" and "cancel #W2" one text, of which ``clean`` keeps one row. Trained on one value, a model
+learns it by heart instead of copying; so a row with a placeholder in its acts is filled several times.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 from shopbot import PLACEHOLDER
@@ -14,6 +17,17 @@ from shopbot_refine import pools
 from shopbot_refine.records import Candidate
 
 _ATTEMPTS = 20
+
+
+def fillings(candidate: Candidate, seed: int = 0, times: int = 1) -> Iterator[Candidate]:
+    """The candidate filled ``times`` times, each with values of its own; once if no act holds a placeholder.
+
+    The copies are named ``ID~2``, ``ID~3`` and so on.
+    """
+    yield fill(candidate, seed)
+    if any(PLACEHOLDER.search(act) for act in candidate.acts):
+        for number in range(2, times + 1):
+            yield fill(replace(candidate, id=f"{candidate.id}~{number}"), seed)
 
 
 def fill(candidate: Candidate, seed: int = 0) -> Candidate:

@@ -179,16 +179,17 @@ class Pipeline:
         """What holds of it."""
         cases = [case for _, case in self.plugins.cases()]
         sets = [Path(path) for path in self.run.settings.eval_sets]
-        seed = self.run.settings.seed
+        seed, values = self.run.settings.seed, self.refine.values
         own = (example.text for example in split_seed(eval_share=EVAL_SHARE, seed=seed)[1])
         guarded = [*guarded_texts(cases, sets), *own]
 
         def work() -> Iterator[Candidate | Rejected]:
             with closing(Shop(self.config, self.plugins)) as shop, self._engine() as engine:
                 rows = read_candidates(self.folder, "teach")
-                yield from check.check(rows, shop, Guarded(guarded), engine, seed=seed)
+                yield from check.check(rows, shop, Guarded(guarded), engine, seed=seed, values=values)
 
-        identity = _identity(check.VERSION, self.result("teach"), system_prompt(self._tools()), str(seed), *guarded)
+        parts = [self.result("teach"), system_prompt(self._tools()), str(seed), str(values)]
+        identity = _identity(check.VERSION, *parts, *guarded)
         return run_stage(self.folder, "check", identity=identity, work=work)
 
     def export(self) -> StageReport:
@@ -203,10 +204,11 @@ class Pipeline:
                 rejected={report.stage: report.rejected for report in reports},
                 languages=self.refine.languages,
                 seed=seed,
+                values=self.refine.values,
             )
             return exported.fingerprint, exported.rows, exported.as_json()
 
-        identity = _identity(export.VERSION, self.result("check"), str(seed))
+        identity = _identity(export.VERSION, self.result("check"), str(seed), str(self.refine.values))
         return run_step(self.folder, "export", identity=identity, work=work)
 
     # ── the model ──────────────────────────────────────────────────────────────────────────────────────────────
