@@ -1,4 +1,5 @@
-"""A LoRA adapter merged into its base: one GGUF with the changed matrices written anew, everything else as it was.
+"""A LoRA adapter merged into its base: the weights as numbers, or one GGUF with the changed matrices written anew and
+everything else as it was.
 
 The engine adds ``alpha / rank · B · A`` to a matrix at every token; here it is added once. Only numpy and ``gguf`` are
 needed, and no more memory than one matrix takes.
@@ -7,7 +8,10 @@ needed, and no more memory than one matrix takes.
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
@@ -19,6 +23,7 @@ from shopbot.errors import ConfigError, ModelCorruptError, ModelError
 from shopbot.files import require_disk, sync
 from shopbot.header import ModelHeader, Tensor, read_header, require_base, require_lora_fits
 
+Array = np.ndarray[Any, Any]
 Quantization = Literal["q8_0", "f16"]
 QUANTIZATIONS: tuple[Quantization, ...] = ("q8_0", "f16")
 #: What stays free on the disk beside a merged model, in bytes: the store and the transcripts go on growing.
@@ -73,9 +78,13 @@ def merge_lora(base: Path, lora: Path, target: Path, quantization: Quantization 
             writer.write_header_to_file()
             writer.write_kv_data_to_file()
             writer.write_ti_data_to_file()
-            with base.open("rb") as base_file, lora.open("rb") as lora_file:
+            with open_weights(header, adapter) as weights:
                 for tensor in header.tensors.values():
-                    writer.write_tensor_data(_merged(tensor, base_file, adapter, lora_file, plan[tensor.name][0]))
+                    if weights.is_changed(tensor.name):
+                        stored = gguf.quantize(weights[tensor.name], plan[tensor.name][0])
+                    else:
+                        stored = weights.raw(tensor.name)
+                    writer.write_tensor_data(stored)
         finally:
             writer.close()
         sync(target)
@@ -83,6 +92,75 @@ def merge_lora(base: Path, lora: Path, target: Path, quantization: Quantization 
         if error.errno == errno.ENOSPC:
             raise ModelError(f"The disk of {target.parent} is too full: {error.strerror}.", remedy=_REMEDY) from error
         raise ModelError(f"{target} cannot be written: {error}.", remedy=_REMEDY) from error
+
+
+class Weights:
+    """The tensors of a base as float32, with the LoRA adapter merged in; each is read when it is asked for.
+
+    Made by :func:`open_weights`.
+    """
+
+    def __init__(self, base: _Tensors, adapter: _Tensors | None) -> None:
+        self._base, self._adapter = base, adapter
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._base.header.tensors
+
+    def is_changed(self, name: str) -> bool:
+        """Whether the adapter changes that tensor."""
+        return self._adapter is not None and f"{name}.lora_a" in self._adapter.header.tensors
+
+    def raw(self, name: str) -> Array:
+        """The tensor's bytes as they are in the base."""
+        return self._base.raw(name)
+
+    def __getitem__(self, name: str) -> Array:
+        """The tensor, its slowest dimension first. Raises :class:`ModelCorruptError` or :class:`ModelError` where it
+        cannot be read or is no numbers."""
+        weights = self._base.floats(name)
+        if self._adapter is not None and self.is_changed(name):
+            down, up = (self._adapter.floats(f"{name}.lora_{side}") for side in "ab")
+            scale = np.float32(self._adapter.header.metadata["adapter.lora.alpha"] / len(down))
+            weights = weights + scale * (up @ down)
+        if not np.isfinite(weights).all():
+            raise ModelCorruptError(f"'{name}' is damaged.", remedy="Fetch the base model again.")
+        return weights
+
+
+@contextmanager
+def open_weights(base: ModelHeader, lora: ModelHeader | None) -> Iterator[Weights]:
+    """The weights of ``base`` with ``lora`` merged in, as numbers; the headers are checked, and fit each other.
+
+    Raises :class:`OSError`.
+    """
+    with ExitStack() as stack:
+        files = [_Tensors(header, stack.enter_context(header.path.open("rb"))) for header in (base, lora) if header]
+        yield Weights(files[0], files[1] if lora else None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Tensors:
+    """The tensors of one file."""
+
+    header: ModelHeader
+    file: BinaryIO
+
+    def raw(self, name: str) -> Array:
+        tensor = self.header.tensors[name]
+        self.file.seek(tensor.offset)
+        raw = self.file.read(tensor.size)
+        if len(raw) != tensor.size:
+            raise ModelCorruptError(f"'{name}' is cut short.", remedy="Fetch the file again.")
+        return np.frombuffer(raw, dtype=np.uint8)
+
+    def floats(self, name: str) -> Array:
+        tensor = self.header.tensors[name]
+        rows = self.raw(name).reshape(math.prod(tensor.shape[1:]), -1)
+        try:
+            floats = np.asarray(gguf.dequantize(rows, GGMLQuantizationType[tensor.type]), dtype=np.float32)
+        except NotImplementedError:
+            raise ModelError(f"Matrices of the type {tensor.type} cannot be read.", remedy=_REMEDY) from None
+        return floats.reshape(tensor.shape[::-1])
 
 
 def _stored(tensor: Tensor, adapter: ModelHeader, kind: GGMLQuantizationType) -> tuple[GGMLQuantizationType, int]:
@@ -93,38 +171,6 @@ def _stored(tensor: Tensor, adapter: ModelHeader, kind: GGMLQuantizationType) ->
     if tensor.shape[0] % block:  # rows that are no whole number of blocks
         kind, block, block_bytes = GGMLQuantizationType.F32, 1, 4
     return kind, tensor.shape[0] * tensor.shape[1] // block * block_bytes
-
-
-def _merged(
-    tensor: Tensor, base_file: BinaryIO, adapter: ModelHeader, lora_file: BinaryIO, kind: GGMLQuantizationType
-) -> np.ndarray[Any, Any]:
-    """The bytes of one tensor of the merged file."""
-    raw = _read(base_file, tensor)
-    down, up = (adapter.tensors.get(f"{tensor.name}.lora_{side}") for side in "ab")
-    if down is None or up is None:
-        return raw
-    scale = np.float32(adapter.metadata["adapter.lora.alpha"] / down.shape[1])
-    weights = _floats(raw, tensor) + scale * (_floats(_read(lora_file, up), up) @ _floats(_read(lora_file, down), down))
-    if not np.isfinite(weights).all():
-        raise ModelCorruptError(f"'{tensor.name}' is damaged.", remedy="Fetch the base model again.")
-    return np.ascontiguousarray(gguf.quantize(weights, kind))
-
-
-def _read(file: BinaryIO, tensor: Tensor) -> np.ndarray[Any, Any]:
-    file.seek(tensor.offset)
-    raw = file.read(tensor.size)
-    if len(raw) != tensor.size:
-        raise ModelCorruptError(f"'{tensor.name}' is cut short.", remedy="Fetch the file again.")
-    return np.frombuffer(raw, dtype=np.uint8)
-
-
-def _floats(raw: np.ndarray[Any, Any], tensor: Tensor) -> np.ndarray[Any, Any]:
-    """The matrix as float32, row by row."""
-    rows = raw.reshape(tensor.shape[1], -1)
-    try:
-        return np.asarray(gguf.dequantize(rows, GGMLQuantizationType[tensor.type]), dtype=np.float32)
-    except NotImplementedError:
-        raise ModelError(f"Matrices of the type {tensor.type} cannot be merged.", remedy=_REMEDY) from None
 
 
 def _copy_metadata(base: Path, writer: Any) -> None:

@@ -91,7 +91,7 @@ class Quantization:
         if not self.is_grouped:
             return parts["weight"].astype(np.float32)
         packed, scale = parts["q_weight"], parts["q_scale"].astype(np.float32)
-        whole = packed.astype(np.float32) if self.bits == 8 else _unpack(packed)
+        whole = packed.astype(np.float32) if self.bits == 8 else unpack(packed)
         weight: Array = (whole.reshape(whole.shape[0], -1, GROUP) * scale[:, :, None]).reshape(whole.shape)
         return weight
 
@@ -159,7 +159,8 @@ def _pack(whole: Array) -> Array:
     return packed
 
 
-def _unpack(packed: Array) -> Array:
+def unpack(packed: Array) -> Array:
+    """uint32 [N, K/8] → the whole numbers -7 to 8, float32 [N, K]."""
     nibbles = (packed[:, :, None] >> _SHIFTS) & np.uint32(15)
     whole: Array = nibbles.astype(np.float32).reshape(packed.shape[0], -1) - np.float32(_Q4_MIDDLE)
     return whole
