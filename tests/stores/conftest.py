@@ -120,7 +120,7 @@ def _call(command: list[str], folder: Path, who: dict[str, Any]) -> None:
 _SCHEMAS = itertools.count(1)
 
 
-def _new_schema(folder: Path) -> str:
+def new_schema(folder: Path) -> str:
     """The URL of an empty schema, which costs less than a database."""
     import psycopg
 
@@ -143,7 +143,7 @@ def url(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of a database that holds nothing yet."""
     if backend == "sqlite":
         return f"sqlite:///{tmp_path / 'new' / 'store.db'}"
-    return _new_schema(request.getfixturevalue("postgresql"))
+    return new_schema(request.getfixturevalue("postgresql"))
 
 
 @pytest.fixture(scope="session")
@@ -158,7 +158,7 @@ def _filled_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def _migrated_schema(postgresql: Path) -> str:
     """A schema with the store's tables, made once; to be filled afresh."""
-    url = _new_schema(postgresql)
+    url = new_schema(postgresql)
     open_store(url).close()
     return url
 
