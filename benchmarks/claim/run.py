@@ -1,6 +1,6 @@
 """What quality of data buys in size: untuned, trained on the raw logs, on the refined ones, on the truth.
 
-    python -m benchmarks.claim.run [--sets FOLDER] [--rows 4000] [--replay 2000] [--seeds 1] [--golden-seeds 1] [--data raw refined true]
+    python -m benchmarks.claim.run [--sets FOLDER] [--rows 4000] [--replay 2000] [--seeds 1] [--golden-seeds 1] [--data untuned raw refined true]
                                    [--kinds 135M half linear] [--parts routing calls golden] [--trainers 1] [--judges 1]
                                    [--output claim.json] [--plot claim.svg]
 
@@ -25,7 +25,7 @@ from typing import Any
 
 from benchmarks.claim import arms, table
 
-DATA, KINDS, PARTS = ("raw", "refined", "true"), ("135M", "half", "linear"), ("routing", "calls", "golden")
+DATA, KINDS, PARTS = ("untuned", "raw", "refined", "true"), ("135M", "half", "linear"), ("routing", "calls", "golden")
 
 
 def main() -> None:
@@ -60,7 +60,9 @@ def _run(arguments: argparse.Namespace, work: Path) -> dict[str, Any]:
     context = multiprocessing.get_context("spawn")
     folder: Path = arguments.sets
     sets = {
-        data: arms.training_set(folder, data, rows=arguments.rows, replay=arguments.replay) for data in arguments.data
+        data: arms.training_set(folder, data, rows=arguments.rows, replay=arguments.replay)
+        for data in arguments.data
+        if data != "untuned"
     }
     scores: list[dict[str, Any]] = []
     models: list[dict[str, Any]] = []
@@ -76,12 +78,12 @@ def _run(arguments: argparse.Namespace, work: Path) -> dict[str, Any]:
             parts = [part for part in arguments.parts if part != "golden" or one.seed < arguments.golden_seeds]
             waiting.update(judges.submit(arms.judge, part, one, folder, examples) for part in parts)
 
-        if "135M" in arguments.kinds:
+        if "untuned" in arguments.data and "135M" in arguments.kinds:
             ask(arms.untrained_whole())
-        if "half" in arguments.kinds:
+        if "untuned" in arguments.data and "half" in arguments.kinds:
             waiting.add(trainers.submit(arms.untrained_half, work / "half-untuned"))
         for seed in range(arguments.seeds):
-            for data in arguments.data:
+            for data in sets:
                 if "linear" in arguments.kinds and not seed:
                     ask(arms.Trained("linear", data, seed))
                 if {"135M", "half"} & set(arguments.kinds):
