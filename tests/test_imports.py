@@ -61,6 +61,7 @@ ROWS = (
     ("baking",),
     ("bundle",),
     ("doctor", "first_start", "mcp", "server", "testing", "scaffold", "plugin_check"),
+    ("systemd",),
     ("cli",),
 )
 LEVEL = {name: level for level, row in enumerate(ROWS) for name in row}

@@ -139,11 +139,11 @@ def test_completion(shell: str) -> None:
     script = CliRunner().invoke(main, ["completion", shell], prog_name="shopbot")
     assert script.exit_code == 0
     assert f"_SHOPBOT_COMPLETE={shell}_complete" in script.stdout
-    environment = {"_SHOPBOT_COMPLETE": "bash_complete", "COMP_WORDS": "shopbot se", "COMP_CWORD": "1"}
+    environment = {"_SHOPBOT_COMPLETE": "bash_complete", "COMP_WORDS": "shopbot sto", "COMP_CWORD": "1"}
     done = subprocess.run(
         PROGRAM, env={**os.environ, **environment}, capture_output=True, text=True, timeout=60, check=False
     )
-    assert done.stdout == "plain,serve\n", done.stderr
+    assert done.stdout == "plain,store\n", done.stderr
 
 
 def test_version() -> None:

@@ -31,6 +31,10 @@ _COMMANDS = {
     "operator-key": ("shopbot.cli.operator_key:operator_key", "Keys to the operator's part of the HTTP API."),
     "plugins": ("shopbot.cli.plugins:plugins", "List, write and check plugins."),
     "serve": ("shopbot.cli.serve:serve", "Serve the chat page and the HTTP API."),
+    "service": (
+        "shopbot.cli.service:service",
+        "Run 'shopbot serve' as a service of systemd: started at boot, restarted after a crash.",
+    ),
     "store": ("shopbot.cli.store:store", "Create, import, export and show the store."),
     "transcripts": ("shopbot.cli.transcripts:transcripts", "List, show, export and purge transcripts."),
 }

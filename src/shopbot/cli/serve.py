@@ -22,6 +22,7 @@ def serve(invocation: Invocation, host: str | None, port: int | None) -> None:
     from shopbot.server.app import create_app
     from shopbot.server.guard import allowed_hosts
     from shopbot.server.run import Server, bind, url_of
+    from shopbot.systemd.readiness import notify
     from shopbot.tracing import connect
 
     memory.use_few_arenas()
@@ -37,5 +38,10 @@ def serve(invocation: Invocation, host: str | None, port: int | None) -> None:
         for name, why in bot.plugins.failures.items():
             say(f"Plugin '{name}' is left out: {why}")
         app = create_app(bot, hosts=allowed_hosts(host, config.server.allowed_hosts))
-        Server(app, lambda: click.echo(f"Ready: {url_of(bound)}")).run_until_signal(bound)
+
+        def ready() -> None:
+            click.echo(f"Ready: {url_of(bound)}")
+            notify("READY=1")
+
+        Server(app, ready, on_stopping=lambda: notify("STOPPING=1")).run_until_signal(bound)
     say("Stopped.")

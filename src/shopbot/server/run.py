@@ -19,6 +19,8 @@ from shopbot.errors import ConfigError, ShopbotError
 GRACE_S = 30
 #: … and the responses that are being sent then.
 _LAST_GRACE_S = 5
+#: How long a stop takes at most.
+MAX_STOP_S = GRACE_S + _LAST_GRACE_S
 _MAX_HEAD_BYTES = 32 * 1024
 _FORCE_POLL_S = 0.1
 
@@ -54,9 +56,12 @@ def url_of(bound: socket.socket) -> str:
 
 
 class Server(uvicorn.Server):
-    """Serves ``app`` on a bound socket until ``should_exit``; calls ``on_ready`` once it accepts connections."""
+    """Serves ``app`` on a bound socket until ``should_exit``; calls ``on_ready`` once it accepts connections, and
+    ``on_stopping`` when it begins to stop."""
 
-    def __init__(self, app: FastAPI, on_ready: Callable[[], None]) -> None:
+    def __init__(
+        self, app: FastAPI, on_ready: Callable[[], None], on_stopping: Callable[[], None] = lambda: None
+    ) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -70,6 +75,7 @@ class Server(uvicorn.Server):
         )
         self._app = app
         self._on_ready = on_ready
+        self._on_stopping = on_stopping
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -78,6 +84,7 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """While turns in flight finish, whoever comes is still answered: told to come back."""
+        self._on_stopping()
         service = self._app.state.service
         draining = asyncio.ensure_future(service.drain(GRACE_S))
         while not draining.done() and not self.force_exit:
