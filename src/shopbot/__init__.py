@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from shopbot.calls import call_schema
     from shopbot.checkpoint import CheckpointStore, Manifest, read_manifest, write_manifest
     from shopbot.cli.invocation import Invocation, json_option, pass_invocation, print_json
+    from shopbot.cloud import CloudModel, Opinion, Question
     from shopbot.config import Config, home
     from shopbot.errors import (
         BackendError,
@@ -71,7 +72,7 @@ if TYPE_CHECKING:
     from shopbot.textindex import TextIndex, fold
     from shopbot.tools import Context, Slot, Tool, tool
     from shopbot.transcript import Transcripts
-    from shopbot.types import DIALOGUE_ACTS, Act, Answer, Refusal, Reply, Report
+    from shopbot.types import DIALOGUE_ACTS, Act, Answer, CloudFailure, Refusal, Reply, Report
     from shopbot.understand import PROMPT_FORMAT, Calibration, Understanding, render_prompt
 
 __version__ = "0.1.0"
@@ -102,6 +103,8 @@ __all__ = [
     "Case",
     "CaseResult",
     "CheckpointStore",
+    "CloudFailure",
+    "CloudModel",
     "Completion",
     "Config",
     "ConfigError",
@@ -123,12 +126,14 @@ __all__ = [
     "ModelNotFoundError",
     "NotFoundError",
     "Observer",
+    "Opinion",
     "Order",
     "OrderItem",
     "Payment",
     "PaymentMethod",
     "PluginManager",
     "Product",
+    "Question",
     "Redactor",
     "Refusal",
     "Reply",
@@ -182,6 +187,7 @@ _HOMES = {
     "bot": ("Bot", "Session"),
     "calls": ("call_schema",),
     "checkpoint": ("CheckpointStore", "Manifest", "read_manifest", "write_manifest"),
+    "cloud": ("CloudModel", "Opinion", "Question"),
     "cli.invocation": ("Invocation", "json_option", "pass_invocation", "print_json"),
     "config": ("Config", "home"),
     "errors": (
@@ -238,7 +244,7 @@ _HOMES = {
     "textindex": ("TextIndex", "fold"),
     "tools": ("Context", "Slot", "Tool", "tool"),
     "transcript": ("Transcripts",),
-    "types": ("DIALOGUE_ACTS", "Act", "Answer", "Refusal", "Reply", "Report"),
+    "types": ("DIALOGUE_ACTS", "Act", "Answer", "CloudFailure", "Refusal", "Reply", "Report"),
     "understand": ("Calibration", "PROMPT_FORMAT", "Understanding", "render_prompt"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}

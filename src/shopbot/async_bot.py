@@ -65,11 +65,18 @@ class AsyncBot:
             await asyncio.to_thread(opened._close, bot)
 
     async def session(
-        self, session_id: str | None = None, *, customer_token: str | None = None, allows_refine: bool = True
+        self,
+        session_id: str | None = None,
+        *,
+        customer_token: str | None = None,
+        allows_refine: bool = True,
+        allows_cloud: bool = True,
     ) -> AsyncSession:
         """Start a session, or go on with one; see :meth:`Bot.session`."""
         session = await self._run(
-            lambda: self.bot.session(session_id, customer_token=customer_token, allows_refine=allows_refine)
+            lambda: self.bot.session(
+                session_id, customer_token=customer_token, allows_refine=allows_refine, allows_cloud=allows_cloud
+            )
         )
         return AsyncSession(self, session.id)
 

@@ -18,7 +18,9 @@ from typing import Any
 from shopbot.backends import ModelBackend
 from shopbot.calls import Pending, pending, play_answer, play_call, play_introduction, read_call
 from shopbot.checkpoint import CheckpointStore, Manifest
+from shopbot.cloud import CloudModel
 from shopbot.config import Config, home, load
+from shopbot.deferral import Deferrer
 from shopbot.errors import BackendError, CallError, ConflictError
 from shopbot.events import OnActs, TurnEvent, stream
 from shopbot.minds import Mind, Opened, make_mind, make_understanding, open_backend
@@ -41,7 +43,8 @@ class Bot:
     """One shop's bot. Thread-safe; turns of one session are taken one after the other.
 
     Made by :meth:`open`; the constructor takes the parts themselves, for tests and for embedding. ``successor`` says
-    where another checkpoint comes from that takes over between two turns.
+    where another checkpoint comes from that takes over between two turns. ``cloud``: whom to ask about messages that
+    the model is not sure of; it is closed with the bot.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class Bot:
         recorder: Recorder | None = None,
         today: Callable[[], date] = date.today,
         successor: Successor[Opened] | None = None,
+        cloud: CloudModel | None = None,
     ) -> None:
         self.config = config
         self.store = store
@@ -62,7 +66,8 @@ class Bot:
         self.tools = plugins.tools()
         self._recorder = recorder
         self._sessions = Sessions(config, store, recorder)
-        self._taker = TurnTaker(config=config, store=store, plugins=plugins, recorder=recorder)
+        self._deferrer = Deferrer(cloud, store)
+        self._taker = TurnTaker(config=config, store=store, plugins=plugins, recorder=recorder, deferrer=self._deferrer)
 
         def mind(opened: Opened) -> Mind:
             return make_mind(opened, config=config, store=store, plugins=plugins, today=today)
@@ -89,10 +94,14 @@ class Bot:
         factories = plugins.stores()
         scheme = settings.store_url.partition(":")[0]
         store: Store = factories[scheme](settings.store_url) if scheme in factories else open_store(settings.store_url)
+        cloud = None
         try:
+            cloud = plugins.cloud_model()
             manifest, backend = open_backend(settings, plugins)
         except BaseException:
             store.close()
+            if cloud is not None:
+                cloud.close()
             raise
         recorder = None
         if settings.transcripts.enabled:
@@ -108,6 +117,7 @@ class Bot:
             successor=Successor(CheckpointStore(home()).current_stamp, lambda: open_backend(settings, plugins))
             if follows
             else None,
+            cloud=cloud,
         )
 
     @property
@@ -121,11 +131,17 @@ class Bot:
         return self._serving.value.backend
 
     def session(
-        self, session_id: str | None = None, *, customer_token: str | None = None, allows_refine: bool = True
+        self,
+        session_id: str | None = None,
+        *,
+        customer_token: str | None = None,
+        allows_refine: bool = True,
+        allows_cloud: bool = True,
     ) -> Session:
         """Start a session, or go on with one. ``customer_token`` identifies the customer (see :mod:`shopbot.identity`).
 
         ``allows_refine`` False: nothing of the session is ever learnt from, also not of what was said before.
+        ``allows_cloud`` False: from now on, no message of it goes to a cloud model (docs/deferral.md).
 
         :class:`~shopbot.errors.SessionError` if there is no such session; :class:`~shopbot.errors.TokenError` if the
         token is no good or is somebody else's than the session's.
@@ -134,11 +150,13 @@ class Bot:
         key = None
         if session_id is None:
             self._sessions.purge()
-            session_id, key = self._sessions.start(allows_refine=allows_refine)
+            session_id, key = self._sessions.start(allows_refine=allows_refine, allows_cloud=allows_cloud)
         else:
             load_state(self.store, session_id)
             if not allows_refine:
                 self._sessions.keep_out_of_refine(session_id)
+            if not allows_cloud:
+                self._sessions.keep_out_of_cloud(session_id)
         if customer_id:
             self.identify(session_id, customer_id)
         return Session(self, session_id, key)
@@ -257,6 +275,11 @@ class Bot:
                 return False
         return True
 
+    @property
+    def never_defers(self) -> bool:
+        """Whether a cloud model is switched on, but with no confidence threshold, so that it is never asked."""
+        return self._deferrer.has_cloud and self._serving.value.engine.shop.threshold <= 0
+
     def observe(self, observer: Observer) -> None:
         """Have ``observer`` watch the stages of every turn from now on (see :mod:`shopbot.stages`)."""
         self._taker.observers.append(observer)
@@ -294,6 +317,7 @@ class Bot:
     def close(self) -> None:
         """Free the model, the store and the transcripts."""
         self._serving.close()
+        self._deferrer.close()
         self.store.close()
         if self._recorder is not None:
             self._recorder.close()

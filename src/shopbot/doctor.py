@@ -187,6 +187,28 @@ def _checkpoint(config: Config) -> str:
     return f"{manifest.name} loads" if manifest else f"the backend '{backend.name}' opens"
 
 
+def _cloud(config: Config) -> str:
+    from shopbot.checkpoint import CheckpointStore
+    from shopbot.deferral import NEVER_DEFERS, SET_THRESHOLD
+    from shopbot.plugins import PluginManager
+
+    manager = PluginManager.installed(config.plugins)
+    cloud = manager.cloud_model()
+    wrong = [why for why in manager.failures.values() if why.startswith("shopbot_register_cloud_model")]
+    if wrong:
+        raise _Failed("; ".join(wrong), "Correct it, or switch the cloud model off.")
+    if cloud is None:
+        return "off; no message leaves this box"
+    cloud.close()
+    checkpoints, threshold = CheckpointStore(home()), config.understanding.threshold
+    if threshold < 0 and config.model.backend == "gguf":
+        name = config.model.checkpoint
+        threshold = (checkpoints.load(name) if name else checkpoints.current()).manifest.threshold
+    if threshold <= 0:
+        raise _Failed(NEVER_DEFERS.rstrip("."), SET_THRESHOLD)
+    return f"on, for messages understood with a confidence below {threshold:g}"
+
+
 def _port(config: Config) -> str:
     from shopbot.server.run import bind
 
@@ -231,6 +253,7 @@ _CHECKS: dict[str, Callable[[Config], str]] = {
     "transcripts": _transcripts,
     "model": _model,
     "checkpoint": _checkpoint,
+    "cloud model": _cloud,
     "port": _port,
     "optional extras": _extras,
 }

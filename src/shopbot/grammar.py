@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from shopbot.tools import RESERVED_SLOTS, Tool
-from shopbot.types import DIALOGUE_ACTS
+from shopbot.types import DIALOGUE_ACTS, Act
 
 MAX_ACTS = 8
 #: What an argument may be: one of these strings, any text, or a number with or without a currency.
@@ -24,6 +24,7 @@ Values = tuple[str, ...] | Literal["text", "number"]
 _NUMBER = r'''number ::= "\"" ("$" | "€" | "£" | [A-Z]{3} " "?)? [0-9] [0-9.,]* (" "? [$€£a-zA-Z]{1,8})? "\""'''
 #: Free text in an argument: no line break, quotes and backslashes escaped.
 _TEXT = r'''text ::= "\"" ([^"\\\x00-\x1F] | "\\" ["\\])+ "\""'''
+_SPOKEN_NUMBER = re.compile(r"(?:[$€£]|[A-Z]{3} ?)?[0-9][0-9.,]*(?: ?[$€£a-zA-Z]{1,8})?")
 _ACT = re.compile(r'([a-z][a-z0-9_]*)\(((?:[^"()\n]|"(?:[^"\\\n]|\\.)*")*)\)')
 _ARGUMENT = re.compile(r'\s*([a-z][a-z0-9_]*)="((?:[^"\\\n]|\\.)*)"\s*(?:,|\Z)')
 
@@ -81,6 +82,26 @@ def parse(text: str) -> list[RawAct]:
             arguments.setdefault(key, _unquote(value))
         acts.append(RawAct(match[1], arguments, match.start(1), match.end(1) + 1))
     return acts[:MAX_ACTS]
+
+
+def read(text: str) -> list[RawAct] | None:
+    """Read acts in just the form that a grammar gives them; None: the text is of another form."""
+    found = []
+    for line in text.split("\n"):
+        acts = parse(line)
+        if len(acts) != 1 or str(Act(acts[0].name, acts[0].arguments)) != line:
+            return None
+        found += acts
+    return found if len(found) <= MAX_ACTS else None
+
+
+def is_possible(value: str, values: Values) -> bool:
+    """Whether a grammar can produce ``value`` for an argument that may be ``values``."""
+    if isinstance(values, tuple):
+        return value in values
+    if values == "number":
+        return _SPOKEN_NUMBER.fullmatch(value) is not None
+    return bool(value) and not any(char < " " for char in value)
 
 
 def _act_rules(name: str, arguments: Mapping[str, Values]) -> list[str]:

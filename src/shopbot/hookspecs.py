@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import click
 
     from shopbot.backends import BackendFactory
+    from shopbot.cloud import CloudModel
     from shopbot.evals import Case
     from shopbot.session import SessionView
     from shopbot.stores import StoreFactory
@@ -60,6 +61,16 @@ def shopbot_register_backends() -> Mapping[str, BackendFactory]:
 def shopbot_register_stores() -> Mapping[str, StoreFactory]:
     """Called once. Return URL scheme → factory taking the URL; ``store.url`` picks one (``sqlite`` and ``postgresql``
     are built in).
+    """
+    raise AssertionError("specification only")
+
+
+@hookspec
+def shopbot_register_cloud_model(config: Mapping[str, Any]) -> CloudModel | None:
+    """Called once when a bot opens. ``config`` as above. Return the large model that may be asked, redacted, about
+    messages that the model on the box is not sure of; None: the operator did not switch it on.
+
+    Two plugins that return one are an error that names both. See docs/deferral.md for what it is told and may say.
     """
     raise AssertionError("specification only")
 

@@ -18,6 +18,7 @@ from shopbot.types import DIALOGUE_ACTS, Reply, Report
 if TYPE_CHECKING:
     import click
 
+    from shopbot.cloud import CloudModel
     from shopbot.session import SessionView
 
 ENTRY_POINT_GROUP = "shopbot"
@@ -124,6 +125,19 @@ class PluginManager:
         """URL scheme → factory."""
         return self._mapping("shopbot_register_stores", "store")
 
+    def cloud_model(self) -> CloudModel | None:
+        """The large model for messages that the one on the box is not sure of; None: there is none. The caller closes
+        it. :class:`DuplicateNameError` names both plugins that bring one."""
+        found = [(name, model) for name, model in self._made("shopbot_register_cloud_model") if model is not None]
+        if len(found) > 1:
+            for _, model in found:
+                model.close()
+            names = "' and '".join(name for name, _ in found[:2])
+            raise DuplicateNameError(
+                f"The plugins '{names}' both bring a cloud model.", remedy="Switch one of them off in shopbot.toml."
+            )
+        return found[0][1] if found else None
+
     def cases(self) -> list[tuple[str, Any]]:
         """(plugin, case) of every golden case."""
         found = []
@@ -194,22 +208,21 @@ class PluginManager:
         return self._tool_cache
 
     def _collect_tools(self) -> Iterable[tuple[str, Tool]]:
-        implementations = {
-            caller.plugin_name: caller for caller in self._pluggy.hook.shopbot_register_tools.get_hookimpls()
-        }
+        for name, offered in self._made("shopbot_register_tools", _checked_tools):
+            yield from ((name, tool) for tool in offered)
+
+    def _made(self, hook: str, check: Callable[[Any], Any] = lambda made: made) -> Iterable[tuple[str, Any]]:
+        """What each plugin makes of its own table, after ``check``; one that raises is left out, and named."""
+        implementations = {caller.plugin_name: caller for caller in getattr(self._pluggy.hook, hook).get_hookimpls()}
         for name in sorted(implementations):
             caller = implementations[name]
             table = dict(self._config.get(name, {}))
-            register: Callable[..., Any] = caller.function
             try:
-                offered = list(register(*(table for _ in caller.argnames)) or ())
-                strangers = [item for item in offered if not isinstance(item, Tool)]
-                if strangers:
-                    raise TypeError(f"{strangers[0]!r} is no Tool; decorate it with @tool")
+                made = check(caller.function(*(table for _ in caller.argnames)))
             except Exception as error:
-                self._fail(name, f"shopbot_register_tools: {type(error).__name__}: {error}", error)
+                self._fail(name, f"{hook}: {type(error).__name__}: {error}", error)
                 continue
-            yield from ((name, tool) for tool in offered)
+            yield name, made
 
     def _mapping(self, hook: str, what: str) -> dict[str, Any]:
         owners: dict[str, str] = {}
@@ -220,3 +233,11 @@ class PluginManager:
                     raise DuplicateNameError(f"The plugins '{owners[key]}' and '{name}' both offer a {what} '{key}'.")
                 owners[key], merged[key] = name, factory
         return merged
+
+
+def _checked_tools(offered: Iterable[Any] | None) -> list[Tool]:
+    tools = list(offered or ())
+    strangers = [item for item in tools if not isinstance(item, Tool)]
+    if strangers:
+        raise TypeError(f"{strangers[0]!r} is no Tool; decorate it with @tool")
+    return tools

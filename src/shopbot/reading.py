@@ -14,7 +14,7 @@ from shopbot.merging import direct_answer
 from shopbot.references.products import products_named
 from shopbot.session import SessionState, prompt_state
 from shopbot.store import Store
-from shopbot.types import Act, Tokens
+from shopbot.types import Act, Explanation, Tokens
 from shopbot.understand import Understanding
 
 _log = logging.getLogger(__name__)
@@ -25,7 +25,8 @@ _OWN_ORDER = re.compile(r"\bmy (?:\w+ ){0,2}orders?\b", re.IGNORECASE)
 class Reading:
     """What a message was understood as, what that cost, and the dialogue state it was read in; empty: it was not.
 
-    ``has_failed``: the backend did, so there are no acts.
+    ``has_failed``: the backend did, so there are no acts. ``explain``: why it was understood so, where the
+    model was asked.
     """
 
     acts: tuple[Act, ...] = ()
@@ -33,6 +34,7 @@ class Reading:
     timings_ms: Mapping[str, float] = field(default_factory=dict)
     tokens: Tokens = field(default_factory=Tokens)
     has_failed: bool = False
+    explain: Explanation | None = None
 
 
 def read_message(understanding: Understanding, store: Store, state: SessionState, text: str) -> Reading:

@@ -113,6 +113,20 @@ class Redactor:
         A copy that cuts a placeholder in two becomes the whole placeholder; one that is not in the text is redacted by
         itself.
         """
+        text, pieces = self._cut(text, expects_identity=expects_identity)
+        redacted = "".join(piece for piece, _, _ in pieces)
+        return redacted, [_stretch(text, copy, pieces) or self.text(copy) for copy in copies]
+
+    def text_and_values(self, text: str, *, expects_identity: bool = False) -> tuple[str, dict[str, str]]:
+        """``text`` as :meth:`text` gives it, and what each placeholder stands for: the first stretch it replaced."""
+        text, pieces = self._cut(text, expects_identity=expects_identity)
+        values: dict[str, str] = {}
+        for placeholder, start, end in pieces[1::2]:
+            values.setdefault(placeholder, text[start:end])
+        return "".join(piece for piece, _, _ in pieces), values
+
+    def _cut(self, text: str, *, expects_identity: bool) -> tuple[str, list[tuple[str, int, int]]]:
+        """The text that is kept, and its pieces (new text, start, end) by turns untouched and replaced."""
         text = text[:MAX_CHARS].encode("utf-8", "replace").decode()
         kept = [match.span() for match in PLACEHOLDER.finditer(text)]
         spans = [*self._find_known(text), *find(text, expects_identity=expects_identity)]
@@ -125,8 +139,7 @@ class Redactor:
             ]
             position = span.end
         pieces.append((text[position:], position, len(text)))
-        redacted = "".join(piece for piece, _, _ in pieces)
-        return redacted, [_stretch(text, copy, pieces) or self.text(copy) for copy in copies]
+        return text, pieces
 
     def value(self, value: Any, *, field: str = "", _depth: int = 0) -> Any:
         """A JSON-able copy of ``value`` with every string, key and long number in it redacted."""

@@ -83,6 +83,7 @@ class SessionState:
     ticket_id: str | None = None
     gist: list[str] = field(default_factory=list)
     allows_refine: bool = True
+    allows_cloud: bool = True
     mode: SessionMode = "bot"
     key_hash: str = ""
     agent: str = ""
@@ -120,6 +121,7 @@ class SessionView:
     tasks: tuple[str, ...]
     allows_refine: bool
     mode: SessionMode = "bot"
+    allows_cloud: bool = True
 
     @classmethod
     def of(cls, state: SessionState) -> SessionView:
@@ -133,6 +135,7 @@ class SessionView:
             tasks,
             state.allows_refine,
             state.mode,
+            state.allows_cloud,
         )
 
 

@@ -37,10 +37,12 @@ class Sessions:
         self._locks: OrderedDict[str, threading.RLock] = OrderedDict()
         self._guard = threading.Lock()
 
-    def start(self, *, allows_refine: bool) -> tuple[str, str]:
+    def start(self, *, allows_refine: bool, allows_cloud: bool) -> tuple[str, str]:
         """A new session's id, and the key that opens it from outside."""
         session_id, key = secrets.token_urlsafe(18), new_key()
-        started = SessionState(session_id, allows_refine=allows_refine, key_hash=hash_key(key))
+        started = SessionState(
+            session_id, allows_refine=allows_refine, allows_cloud=allows_cloud, key_hash=hash_key(key)
+        )
         self._store.save_session(session_id, started.as_json(), version=0)
         return session_id, key
 
@@ -82,6 +84,15 @@ class Sessions:
         if changed is not None and self._recorder is not None:
             # an empty turn says so for those before, should none follow
             self._recorder.record(changed, "", Reply(""), self._store)
+
+    def keep_out_of_cloud(self, session_id: str) -> None:
+        """Have nothing of a session leave the box, from its next turn on."""
+
+        def refuse(state: SessionState) -> bool:
+            allowed, state.allows_cloud = state.allows_cloud, False
+            return allowed
+
+        self.change(session_id, refuse)
 
     def change(self, session_id: str, edit: Callable[[SessionState], bool]) -> SessionState | None:
         """Save what ``edit`` makes of a session, against other processes too; None if it says that nothing changed."""

@@ -15,7 +15,8 @@ class Observer:
 
     def stage(self, name: str) -> AbstractContextManager[Any]:  # noqa: ARG002 - for those who override it
         """A context manager that is open while a stage runs. ``turn`` is the whole; within it come ``guard``,
-        ``understand``, ``plan``, ``act`` (a tool, within plan), ``answer`` and ``record``."""
+        ``understand``, ``defer`` (a cloud model is asked, within understand), ``plan``, ``act`` (a tool, within plan),
+        ``answer`` and ``record``."""
         return nullcontext()
 
     def replied(self, reply: Reply) -> None:

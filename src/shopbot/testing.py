@@ -155,7 +155,15 @@ def make_bot(
         created=datetime(2026, 6, 15, tzinfo=timezone.utc),
     )
     backend = ScriptedBackend({"": "out_of_scope()"} if script is None else script)
-    return Bot(config=settings, store=store, plugins=manager, backend=backend, manifest=manifest, today=lambda: today)
+    return Bot(
+        config=settings,
+        store=store,
+        plugins=manager,
+        backend=backend,
+        manifest=manifest,
+        today=lambda: today,
+        cloud=manager.cloud_model(),
+    )
 
 
 def find_customer(store: Store, customer: str) -> str:

@@ -188,6 +188,7 @@ class Recorder:
                 "awaiting": redactor.value(reply.awaiting),
                 "handoff": redactor.value(reply.handoff),
                 "timings_ms": {stage: round(ms, 2) for stage, ms in reply.timings_ms.items()},
+                "explain": reply.as_json()["explain"],
             }
             new = [
                 (session, kind, number, digest)
@@ -289,7 +290,7 @@ class Transcripts:
 
         Keys: ``id``, ``session_id``, ``turn``, ``at`` (UTC), ``checkpoint``, ``allows_refine``, ``outcome``,
         ``state`` (the dialogue state that the message was read in; empty: it was answered unread), ``message``,
-        ``reply``, ``acts``, ``tool_calls``, ``awaiting``, ``handoff``, ``timings_ms``, in the shape of
+        ``reply``, ``acts``, ``tool_calls``, ``awaiting``, ``handoff``, ``timings_ms``, ``explain``, in the shape of
         :meth:`shopbot.types.Reply.as_json`, and ``feedback`` (``rating`` up or down, ``text``), None where none came.
         """
         for row in self._rows(f"{_SELECT} WHERE at >= ? ORDER BY id", transcript_file.stamp(since) if since else ""):

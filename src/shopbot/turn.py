@@ -11,6 +11,7 @@ from shopbot import phrases
 from shopbot.calls import Play
 from shopbot.cards import order_cards
 from shopbot.config import Config
+from shopbot.deferral import Deferrer
 from shopbot.engine import Outcome
 from shopbot.events import OnActs
 from shopbot.minds import Mind
@@ -21,7 +22,7 @@ from shopbot.stages import Observer, Stages
 from shopbot.store import Message, Store
 from shopbot.textindex import plain
 from shopbot.transcript import Recorder
-from shopbot.types import Act, Awaiting, Handoff, OrderCard, Reply, Tokens, ToolCall
+from shopbot.types import Act, Awaiting, Explanation, Handoff, OrderCard, Reply, Tokens, ToolCall
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +51,14 @@ class TurnTaker:
         store: Store,
         plugins: PluginManager,
         recorder: Recorder | None,
+        deferrer: Deferrer,
         observers: Sequence[Observer] = (),
     ) -> None:
         self._config = config
         self._store = store
         self._plugins = plugins
         self._recorder = recorder
+        self._deferrer = deferrer
         self.observers = [*observers]
         #: Whether the backend failed when it was last asked.
         self.has_failed = False
@@ -93,6 +96,14 @@ class TurnTaker:
             with stages("understand"):
                 mind.engine.take_identity(state, text, out)
                 read = read_message(mind.understanding, self._store, state, text)
+                read = self._deferrer.reconsider(
+                    read,
+                    text,
+                    state,
+                    tools=mind.understanding.tools,
+                    threshold=mind.engine.shop.threshold,
+                    stages=stages,
+                )
             if read.has_failed or read.tokens.written:
                 self.has_failed = read.has_failed
             if request.on_acts is not None:
@@ -112,6 +123,7 @@ class TurnTaker:
                 timings,
                 read.tokens,
                 order_cards(self._store, state.customer_id, out.shown, currency=self._config.shop.currency),
+                read.explain,
             )
         with stages("record"):
             save(*_messages(state, text, reply, request.id))
@@ -138,7 +150,7 @@ class TurnTaker:
 
 def _timings(stages: Mapping[str, float], reading: Mapping[str, float], total_ms: float) -> dict[str, float]:
     """What a reply tells of its time: the stages, and of understanding its parts."""
-    told = {name: ms for name, ms in stages.items() if name in ("plan", "act")}
+    told = {name: ms for name, ms in stages.items() if name in ("defer", "plan", "act")}
     return {"guard": stages["guard"], **reading, **told, "total": total_ms}
 
 
@@ -154,6 +166,7 @@ def reply_from_json(saved: Mapping[str, Any]) -> Reply:
         saved["timings_ms"],
         Tokens(**saved.get("tokens", {})),
         tuple(OrderCard.from_json(card) for card in saved.get("cards", ())),
+        Explanation(**explain) if (explain := saved.get("explain")) else None,
     )
 
 

@@ -132,6 +132,50 @@ class Tokens:
         return Tokens(self.read + other.read, self.cached + other.cached, self.written + other.written)
 
 
+#: Why a cloud model gave no answer. ``busy``: as many turns as may wait for one already. ``offline``: there is no way
+#: to the endpoint. ``unavailable``: it is overloaded or broken. ``rejected``: it does not take the request; its
+#: address, the key or the model's name is wrong. ``refused``: the model would not say.
+CloudFailure = Literal[
+    "busy",
+    "over_budget",
+    "breaker_open",
+    "timed_out",
+    "offline",
+    "unavailable",
+    "rejected",
+    "refused",
+    "malformed",
+]
+#: What came of the chance to ask one. ``sure``: there was no need to. ``off``: nobody switched it on. ``opted_out``:
+#: not in this session. ``identity``: the message answers who the customer is. ``answered``: its acts count.
+#: ``not_in_grammar``, ``not_in_message``: it said what it may not. ``failed``: the plugin did.
+Deferral = Literal[
+    "sure",
+    "off",
+    "opted_out",
+    "identity",
+    "answered",
+    "not_in_grammar",
+    "not_in_message",
+    "failed",
+    CloudFailure,
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why a message was taken for what it was.
+
+    ``act``: what the model on the box was surest of (empty: it understood nothing), ``confidence``: how sure.
+    ``threshold``: from which confidence on that is enough. ``deferral``: whether a cloud model was asked, and why not.
+    """
+
+    act: str
+    confidence: float
+    threshold: float
+    deferral: Deferral
+
+
 @dataclass(frozen=True, slots=True)
 class CardItem:
     """``count`` equal pieces in an order; ``price`` of one, as in ``"20.00"``."""
@@ -176,7 +220,8 @@ class OrderCard:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The bot's answer to one message. ``as_json`` is public API. ``cards`` show the orders that the text is about."""
+    """The bot's answer to one message. ``as_json`` is public API. ``cards`` show the orders that the text is about.
+    ``explain``: why it was understood so; None where no model was needed."""
 
     text: str
     acts: tuple[Act, ...] = ()
@@ -186,6 +231,7 @@ class Reply:
     timings_ms: Mapping[str, float] = field(default_factory=dict)
     tokens: Tokens = field(default_factory=Tokens)
     cards: tuple[OrderCard, ...] = ()
+    explain: Explanation | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The reply in the shape that HTTP and ``--json`` give."""
@@ -201,4 +247,7 @@ class Reply:
             "handoff": asdict(self.handoff) if self.handoff else None,
             "timings_ms": {stage: round(ms, 2) for stage, ms in self.timings_ms.items()},
             "tokens": asdict(self.tokens),
+            "explain": {**asdict(self.explain), "confidence": round(self.explain.confidence, 4)}
+            if self.explain
+            else None,
         }

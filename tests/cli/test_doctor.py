@@ -34,6 +34,7 @@ def test_a_healthy_box(program: Any) -> None:
         "transcripts",
         "model",
         "checkpoint",
+        "cloud model",
         "port",
         "optional extras",
     }
@@ -71,7 +72,7 @@ def test_a_wrong_configuration_does_not_stop_the_other_checks(program: Any) -> N
     assert not checks["configuration"]["is_ok"]
     assert "port" in checks["configuration"]["detail"]
     assert checks["python"]["is_ok"]
-    assert len(checks) == 14
+    assert len(checks) == 15
 
 
 @pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="this user may write everywhere")

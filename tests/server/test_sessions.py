@@ -24,6 +24,7 @@ SESSION_KEYS = [
     "last_seq",
     "is_identified",
     "allows_refine",
+    "allows_cloud",
     "started_at",
     "active_at",
 ]

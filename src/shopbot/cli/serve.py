@@ -19,6 +19,7 @@ def serve(invocation: Invocation, host: str | None, port: int | None) -> None:
     The first start fetches the default model and creates the demo store; later ones need no network.
     """
     from shopbot import logs, memory
+    from shopbot.deferral import NEVER_DEFERS, SET_THRESHOLD
     from shopbot.server.app import create_app
     from shopbot.server.guard import allowed_hosts
     from shopbot.server.run import Server, bind, url_of
@@ -37,6 +38,8 @@ def serve(invocation: Invocation, host: str | None, port: int | None) -> None:
             bot.observe(stack.enter_context(closing(connect(config.telemetry.otlp_endpoint))))
         for name, why in bot.plugins.failures.items():
             say(f"Plugin '{name}' is left out: {why}")
+        if bot.never_defers:
+            say(f"{NEVER_DEFERS} {SET_THRESHOLD}")
         app = create_app(bot, hosts=allowed_hosts(host, config.server.allowed_hosts))
 
         def ready() -> None:

@@ -30,6 +30,11 @@ class Metrics(Observer):
         self._turns = self._counter("shopbot_turns", "Turns by what they came to.", "outcome")
         self._acts = self._counter("shopbot_acts", "Acts that were understood.", "act")
         self._tokens = self._counter("shopbot_tokens", "Tokens that were read, cached and written.", "kind")
+        self._deferrals = self._counter(
+            "shopbot_deferrals",
+            "Messages below the confidence threshold, by what came of asking a cloud model.",
+            "outcome",
+        )
         self._requests = self._counter("shopbot_requests", "HTTP requests.", "method", "route", "status")
         self._stages = Histogram(
             "shopbot_stage_seconds", "Time of the stages.", ("stage",), registry=self.registry, buckets=_SECONDS
@@ -46,6 +51,8 @@ class Metrics(Observer):
         self._turns.labels(outcome(reply)).inc()
         for act in reply.acts:
             self._acts.labels(act.name if act.name in self._acts_known else "other").inc()
+        if reply.explain is not None and reply.explain.deferral != "sure":
+            self._deferrals.labels(reply.explain.deferral).inc()
         for kind in ("read", "cached", "written"):
             self._tokens.labels(kind).inc(getattr(reply.tokens, kind))
 

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 
 import pydantic
 
+from shopbot.types import Deferral
+
 Printable = Annotated[str, pydantic.StringConstraints(pattern=r"^[\x21-\x7e]+$", max_length=200)]
 CustomerToken = Annotated[str, pydantic.StringConstraints(pattern=r"^[\x21-\x7e]*$", max_length=4096)]
 
@@ -18,10 +20,12 @@ class _Body(pydantic.BaseModel):
 
 
 class NewSession(_Body):
-    """What starts a session; an empty body will do. ``allows_refine`` false: nothing is learnt from it."""
+    """What starts a session; an empty body will do. ``allows_refine`` false: nothing is learnt from it.
+    ``allows_cloud`` false: nothing of it goes to a cloud model."""
 
     customer_token: CustomerToken | None = None
     allows_refine: bool = True
+    allows_cloud: bool = True
 
 
 class Identification(_Body):
@@ -126,6 +130,15 @@ class Tokens(pydantic.BaseModel):
     written: int
 
 
+class Explanation(pydantic.BaseModel):
+    """Why a message was understood so."""
+
+    act: str
+    confidence: float
+    threshold: float
+    deferral: Deferral
+
+
 class Reply(pydantic.BaseModel):
     """The bot's answer to one message."""
 
@@ -137,6 +150,7 @@ class Reply(pydantic.BaseModel):
     handoff: Handoff | None
     timings_ms: dict[str, float]
     tokens: Tokens
+    explain: Explanation | None
     seq: int | None
 
 
@@ -176,6 +190,7 @@ class Session(pydantic.BaseModel):
     last_seq: int
     is_identified: bool
     allows_refine: bool
+    allows_cloud: bool
     started_at: datetime
     active_at: datetime
 

@@ -23,7 +23,10 @@ async def start(request: Request, service: Shared, new: schemas.NewSession | Non
     service.sessions_limit.take(address_of(request))
     wanted = new or schemas.NewSession()
     session = await run_in_threadpool(
-        service.bot.session, customer_token=wanted.customer_token, allows_refine=wanted.allows_refine
+        service.bot.session,
+        customer_token=wanted.customer_token,
+        allows_refine=wanted.allows_refine,
+        allows_cloud=wanted.allows_cloud,
     )
     assert session.token is not None
     response = JSONResponse({"session_id": session.id, "session_token": session.token}, headers=NO_STORE)
@@ -84,6 +87,7 @@ def _session(service: Service, session_id: str) -> dict[str, Any]:
         last_seq=entry.last_seq,
         is_identified=entry.customer_id is not None,
         allows_refine=view.allows_refine,
+        allows_cloud=view.allows_cloud,
         started_at=entry.started_at,
         active_at=entry.active_at,
     )

@@ -141,11 +141,19 @@ def _read_turn(turn: Mapping[str, Any]) -> LoggedTurn | Rejected | None:
             at=turn["at"],
             outcome=turn["outcome"],
             reply=_string(turn.get("reply", "")),
-            confidence=min((float(act["confidence"]) for act in acts or ()), default=None),
+            confidence=_confidence(turn),
             **_feedback(turn.get("feedback") or {}),
         )
     except (KeyError, TypeError, ValueError):
         return Rejected(name, "unreadable", "The record is not in the form that shopbot writes.", raw)
+
+
+def _confidence(turn: Mapping[str, Any]) -> float | None:
+    """How sure the model on the box was, also where a cloud model's acts took the place of its own."""
+    explain = turn.get("explain") or {}
+    if explain.get("deferral") == "answered":
+        return float(explain["confidence"])
+    return min((float(act["confidence"]) for act in turn.get("acts") or ()), default=None)
 
 
 def _feedback(given: Mapping[str, Any]) -> dict[str, str]:
