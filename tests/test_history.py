@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from shopbot.errors import SessionError
 from shopbot.events import ActEvent, DeltaEvent, ReplyEvent
 from shopbot.store import Message
 from shopbot.tools import Context, tool
+from shopbot.transcript import Recorder, Transcripts
 from shopbot.types import Answer
 
 
@@ -144,3 +146,27 @@ def test_sessions_that_ended_long_ago_are_erased(shopbot_bot: Callable[..., Bot]
     assert bot.store.session_entry(quiet.id) is None
     assert bot.store.messages(quiet.id) == []
     assert len(waiting.history()) == 2, "somebody was asked for"
+
+
+def test_what_is_erased_at_one_box_is_erased_at_the_other(bot: Bot, tmp_path: Path) -> None:
+    """Two boxes share the store; each has transcripts of the turns that it took."""
+    boxes = []
+    for name in ("first", "second"):
+        recorder = Recorder(tmp_path / name / "transcripts.db")
+        parts = {"config": bot.config, "store": bot.store, "plugins": bot.plugins, "backend": ScriptedBackend(SCRIPT)}
+        boxes.append((Bot(**parts, recorder=recorder), Transcripts(recorder.path)))
+    sessions = [boxes[0][0].session().id for _ in range(3)]
+    ada = bot.store.customer_by_email("ada@example.com")
+    assert ada is not None
+    boxes[0][0].identify(sessions[1], ada.id)
+    for session in sessions:
+        for box, _ in boxes:
+            box.ask(session, "when do you open?")
+    boxes[0][0].forget(sessions[0])
+    boxes[0][1].purge(customer=ada.id)
+    bot.store.forget_customer(ada.id)  # as 'shopbot transcripts purge --customer' does
+    assert [len(kept.turns(session)) for session in sessions for _, kept in boxes] == [0, 1, 0, 1, 1, 1]
+    for box, _ in boxes:
+        box.follow_erasures()
+        box.follow_erasures()
+    assert [len(kept.turns(session)) for session in sessions for _, kept in boxes] == [0, 0, 0, 0, 1, 1]

@@ -13,7 +13,7 @@ import pytest
 
 from shopbot.errors import ShopbotError
 from shopbot.session import SessionState
-from shopbot.store import Customer, Store
+from shopbot.store import Customer, Feedback, Store
 from shopbot.transcript import Recorder, Transcripts, outcome
 from shopbot.transcript_file import SCHEMA_VERSION
 from shopbot.types import Act, Awaiting, Handoff, Reply, ToolCall
@@ -157,6 +157,16 @@ def test_purging_a_customer_erases_their_sessions_from_the_first_word(store: Sto
     recorder.close()
     on_disk = b"".join(file.read_bytes() for file in path.parent.glob("transcripts.db*"))
     assert b"red kettle" not in on_disk, "erased text is still in the file"
+
+
+def test_feedback_on_a_turn_that_another_box_has(store: Store, path: Path) -> None:
+    recorder = Recorder(path)
+    recorder.record(state(turns=1), "hello", Reply("hi"), store)
+    recorder.record_feedback(state(turns=2), 1, Feedback("up", ""), store)
+    recorder.record_feedback(state(turns=2), 2, Feedback("down", "no turn would ever take it along"), store)
+    recorder.close()
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("SELECT turn, rating FROM feedback").fetchall() == [(1, "up")]
 
 
 def test_purging_by_session_and_by_age(store: Store, path: Path) -> None:

@@ -299,6 +299,11 @@ class Bot:
         """
         self._sessions.forget(session_id)
 
+    def follow_erasures(self) -> None:
+        """Erase the transcripts on this box of sessions and customers that were erased elsewhere; the service does so
+        by itself. Raises as :meth:`forget`."""
+        self._sessions.follow_erasures()
+
     def set_mode(self, session_id: str, mode: SessionMode) -> None:
         """Say who answers from now on. With ``"human"`` a turn under way ends unsaid; what it wrote stays written.
 

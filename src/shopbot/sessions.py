@@ -23,6 +23,8 @@ from shopbot.types import Reply
 TRIES = 3
 _MAX_LOCKS = 10_000
 _PURGE_EVERY_S = 3600.0
+#: Boxes' clocks differ, and a turn that was under way is recorded just after its session was erased.
+_OVERLAP = timedelta(minutes=2)
 _log = logging.getLogger(__name__)
 
 
@@ -34,6 +36,7 @@ class Sessions:
         self._store = store
         self._recorder = recorder
         self._purge_at = 0.0
+        self._erased_until = _now() - timedelta(days=config.transcripts.retention_days)
         self._locks: OrderedDict[str, threading.RLock] = OrderedDict()
         self._guard = threading.Lock()
 
@@ -125,13 +128,26 @@ class Sessions:
                 self._recorder.forget(session_id)
             self._store.forget_session(session_id)
 
+    def follow_erasures(self) -> None:
+        """Erase the transcripts here of what any process has erased since this was last done, or in the time for which
+        transcripts are kept. :class:`~shopbot.errors.ShopbotError` if that is not possible now."""
+        if self._recorder is None:
+            return
+        looked_at = _now()
+        for erasure in self._store.erasures(since=self._erased_until - _OVERLAP):
+            if erasure.session_id is not None:
+                self._recorder.forget(erasure.session_id)
+            if erasure.customer_id is not None:
+                self._recorder.forget_customer(erasure.customer_id)
+        self._erased_until = looked_at
+
     def purge(self) -> None:
         """Erase, once an hour, what ended long ago; what a human agent was asked for stays as long as transcripts."""
         with self._guard:
             if monotonic() < self._purge_at:
                 return
             self._purge_at = monotonic() + _PURGE_EVERY_S
-        now = datetime.now(timezone.utc)
+        now = _now()
         idle = timedelta(minutes=self._config.session.idle_minutes)
         kept = max(idle, timedelta(days=self._config.transcripts.retention_days))
         try:
@@ -149,3 +165,7 @@ class Sessions:
             if len(self._locks) > _MAX_LOCKS:
                 self._locks.popitem(last=False)
             return lock
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc)

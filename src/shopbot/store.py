@@ -253,6 +253,14 @@ class Ticket:
 
 
 @dataclass(frozen=True, slots=True)
+class Erasure:
+    """That a session or a customer was erased: one of the two ids. What is kept outside the store must follow."""
+
+    session_id: str | None
+    customer_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Written:
     """The ledger's entry for one write: it happened, once, with these arguments and this result."""
 
@@ -387,6 +395,10 @@ class Store(BackOffice, Protocol):
 
     def forget_customer(self, customer_id: str) -> int:
         """Erase every session of a customer and their messages; how many sessions. Tickets and the ledger stay."""
+
+    def erasures(self, *, since: datetime) -> Sequence[Erasure]:
+        """What :meth:`forget_session` and :meth:`forget_customer` were called for since then, by whichever process;
+        :meth:`purge_backoffice` erases the old ones."""
 
     def purge_sessions(self, *, idle_since: datetime, mode: SessionMode) -> int:
         """Erase the sessions in ``mode`` without a message since then, with their messages; how many."""

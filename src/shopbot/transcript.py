@@ -33,6 +33,7 @@ _log = logging.getLogger(__name__)
 _RETRY_AFTER_S = 10.0
 _KNOWN_FOR_S = 60.0
 _MAX_REDACTORS = 256
+_OF_CUSTOMER = "session IN (SELECT session FROM turns WHERE customer = ?)"
 #: After so long without a turn, a session's hashes are forgotten; the numbers stay taken.
 _FORGET_AFTER = timedelta(days=2)
 
@@ -90,7 +91,8 @@ class Recorder:
                     _trouble_file(self.path).unlink(missing_ok=True)
 
     def record_feedback(self, state: SessionState, turn: int, feedback: Feedback, store: Store) -> None:
-        """Append what the customer thought of a turn's reply, its text redacted. What goes wrong is logged."""
+        """Append what the customer thought of a turn's reply, its text redacted; nothing for a turn that is not here
+        but on another box. What goes wrong is logged."""
         with self._lock:
             if self._is_closed or monotonic() < self._retry_at:
                 return
@@ -101,18 +103,25 @@ class Recorder:
                     redactor = self._redactor(db, session, state, Reply(""), store)
                     text = redactor.text(feedback.text)
                     row = (session, turn, transcript_file.stamp(self._now()), feedback.rating, text)
-                    db.execute("INSERT INTO feedback (session, turn, at, rating, text) VALUES (?, ?, ?, ?, ?)", row)
+                    db.execute(_INSERT_FEEDBACK, (*row, session, turn))
             except Exception as error:
                 self._lose(error)
 
     def forget(self, session_id: str) -> None:
         """Erase a session's turns. :class:`~shopbot.errors.ShopbotError` if that is not possible now."""
+        self._erase("session = ?", session_id)
+
+    def forget_customer(self, customer_id: str) -> None:
+        """Erase every session of a customer. Raises as :meth:`forget`."""
+        self._erase(_OF_CUSTOMER, customer_id)
+
+    def _erase(self, where: str, named: str) -> None:
+        """``where`` takes the pseudonym of what is ``named``."""
         with self._lock:
             try:
                 db = self._open()
-                session = transcript_file.pseudonym(self._key, session_id)
-                self._redactors.pop(session, None)
-                transcript_file.purge(db, "session = ?", session)
+                self._redactors.clear()
+                transcript_file.purge(db, where, transcript_file.pseudonym(self._key, named))
             except (sqlite3.Error, OSError) as error:
                 self._drop()
                 raise ShopbotError(
@@ -314,7 +323,7 @@ class Transcripts:
             if session is not None:
                 return transcript_file.purge(db, "session IN (?, ?)", *self._both(session))
             who = transcript_file.pseudonym(transcript_file.read_key(db), customer or "")
-            return transcript_file.purge(db, "session IN (SELECT session FROM turns WHERE customer = ?)", who)
+            return transcript_file.purge(db, _OF_CUSTOMER, who)
 
     def problem(self) -> str | None:
         """Why turns are not being recorded, or None; for ``shopbot doctor``."""
@@ -386,6 +395,10 @@ def _asks_identity(reply: Reply) -> bool:
     return reply.awaiting is not None and reply.awaiting.kind == "identity"
 
 
+_INSERT_FEEDBACK = (
+    "INSERT INTO feedback (session, turn, at, rating, text) SELECT ?, ?, ?, ?, ?"
+    " WHERE EXISTS (SELECT 1 FROM turns WHERE session = ? AND turn = ?)"
+)
 _FEEDBACK = (
     "SELECT json_object('rating', rating, 'text', text) FROM feedback"
     " WHERE feedback.session = turns.session AND feedback.turn = turns.turn ORDER BY id DESC LIMIT 1"

@@ -6,11 +6,15 @@ from __future__ import annotations
 import json
 import sys
 import threading
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+
+from shopbot.transcript import Transcripts
 
 from .conftest import Boxes
 
@@ -90,6 +94,19 @@ def test_a_conversation_hops_between_the_boxes(boxes: Boxes, visitor: Visitor) -
     assert [visitor.say("yes", "2") for _ in range(4)] == 4 * [replies[2]], "whichever is asked again"
     assert boxes.gift_card() == balance - 1 and boxes.ledger(visitor.id) == ["plant_tree"]
     assert [role for role, _ in visitor.said()] == ["customer", "bot"] * 3
+
+
+@pytest.mark.parametrize("is_sticky", [False])
+def test_what_is_erased_is_erased_at_every_box(boxes: Boxes, visitor: Visitor, tmp_path: Path) -> None:
+    kept = [Transcripts(tmp_path / name / "transcripts.db") for name in ("first", "second")]
+    for number in range(4):
+        visitor.say("hello", str(number))
+    assert [len(one.turns(visitor.id)) for one in kept] == [2, 2]
+    assert boxes.client.delete(visitor.path, headers=visitor.key).status_code == 204
+    deadline = time.monotonic() + 60
+    while any(one.turns(visitor.id) for one in kept):
+        assert time.monotonic() < deadline, "a transcript is still there"
+        boxes.client.get("/widget.js")
 
 
 def test_a_session_stays_with_its_box(boxes: Boxes) -> None:

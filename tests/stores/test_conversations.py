@@ -11,7 +11,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from shopbot.errors import ConflictError, NotFoundError
-from shopbot.store import Feedback, Message
+from shopbot.store import Erasure, Feedback, Message
 from shopbot.stores.sql import SqlStore, open_store
 
 HELLO, HI = Message("customer", "hello", request_id="r1"), Message("bot", "hi", {"acts": []}, "r1")
@@ -136,6 +136,18 @@ def test_a_customer_is_forgotten_with_all_their_sessions(store: SqlStore) -> Non
         store.save_session(name, {"customer_id": customer}, version=0, messages=[HELLO])
     assert [store.forget_customer(name) for name in ("nils", "nils", "nobody", "\x00", "")] == [2, 0, 0, 0, 0]
     assert [len(seqs(store, name)) for name in "abcd"] == [0, 0, 1, 1]
+
+
+def test_what_was_erased_is_told_to_every_box(store: SqlStore) -> None:
+    store.save_session("s", {}, version=0)
+    before = datetime.now(timezone.utc)
+    store.forget_session("s")
+    store.forget_customer("nils")
+    assert store.erasures(since=before) == [Erasure("s", None), Erasure(None, "nils")]
+    after = datetime.now(timezone.utc)
+    assert store.erasures(since=after) == []
+    assert store.purge_backoffice(before=after) == 2
+    assert store.erasures(since=before) == []
 
 
 def test_idle_sessions_are_purged_by_their_mode(store: SqlStore) -> None:

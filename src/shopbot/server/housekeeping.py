@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta, timezone
+from functools import partial
 
 from fastapi.concurrency import run_in_threadpool
 
@@ -39,15 +40,21 @@ async def housekeeping(bot: Bot) -> AsyncIterator[None]:
 async def _keep_house(bot: Bot, courier: Courier | None) -> None:
     purge_at = datetime.now(timezone.utc)
     while True:
-        try:
-            await run_in_threadpool(_return_idle, bot, courier)
-            if datetime.now(timezone.utc) >= purge_at:
-                purge_at = datetime.now(timezone.utc) + _PURGE_EVERY
-                kept = timedelta(days=bot.config.transcripts.retention_days)
-                await run_in_threadpool(bot.store.purge_backoffice, before=datetime.now(timezone.utc) - kept)
-        except Exception:  # whatever it is, the next customer is to be looked after
-            _log.warning("sessions of absent agents were not looked at; it is tried again", exc_info=True)
+        await _do("sessions of absent agents were not looked at", lambda: _return_idle(bot, courier))
+        await _do("transcripts of what was erased elsewhere are still here", bot.follow_erasures)
+        if datetime.now(timezone.utc) >= purge_at:
+            purge_at = datetime.now(timezone.utc) + _PURGE_EVERY
+            kept = timedelta(days=bot.config.transcripts.retention_days)
+            before = datetime.now(timezone.utc) - kept
+            await _do("old accounts were not erased", partial(bot.store.purge_backoffice, before=before))
         await asyncio.sleep(_EVERY_S)
+
+
+async def _do(undone: str, chore: Callable[[], object]) -> None:
+    try:
+        await run_in_threadpool(chore)
+    except Exception:  # whatever it is, the next chore is to be done
+        _log.warning("%s; it is tried again", undone, exc_info=True)
 
 
 def _return_idle(bot: Bot, courier: Courier | None) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import delete, func, insert, select, update
 
 from shopbot.backoffice import Action, ActionOutcome, Notice, NoticeState
 from shopbot.stores.database import Database, mended, now, plain, utc
-from shopbot.stores.tables import actions, is_storable, notices
+from shopbot.stores.tables import actions, erasures, is_storable, notices
 
 
 class SqlBackOffice(Database):
@@ -104,6 +104,7 @@ class SqlBackOffice(Database):
         old_notices = (notices.c.created_at < before) & (notices.c.state != "waiting")
         with self._writing(is_durable=False) as connection:
             gone = connection.execute(delete(notices).where(old_notices)).rowcount
+            gone += connection.execute(delete(erasures).where(erasures.c.at < before)).rowcount
             return gone + connection.execute(delete(actions).where(actions.c.at < before)).rowcount
 
 

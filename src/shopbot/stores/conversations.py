@@ -10,9 +10,9 @@ from typing import Any
 from sqlalchemy import Connection, Select, delete, exists, func, insert, select, update
 
 from shopbot.errors import ConflictError, NotFoundError
-from shopbot.store import Feedback, Message, MessageRole, SessionEntry, SessionMode, Ticket
+from shopbot.store import Erasure, Feedback, Message, MessageRole, SessionEntry, SessionMode, Ticket
 from shopbot.stores.database import Database, mended, now, plain, utc
-from shopbot.stores.tables import is_storable, messages, notices, sessions, tickets
+from shopbot.stores.tables import erasures, is_storable, messages, notices, sessions, tickets
 
 _ENTRY = (
     sessions.c.id,
@@ -132,13 +132,20 @@ class Conversations(Database):
         if not is_storable(session_id):
             return False
         with self._writing() as connection:
+            connection.execute(insert(erasures).values(at=now(), session_id=session_id))
             return connection.execute(delete(sessions).where(sessions.c.id == session_id)).rowcount == 1
 
     def forget_customer(self, customer_id: str) -> int:
         if not is_storable(customer_id):
             return 0
         with self._writing() as connection:
+            connection.execute(insert(erasures).values(at=now(), customer_id=customer_id))
             return connection.execute(delete(sessions).where(sessions.c.customer_id == customer_id)).rowcount
+
+    def erasures(self, *, since: datetime) -> Sequence[Erasure]:
+        query = select(erasures.c.session_id, erasures.c.customer_id).where(erasures.c.at >= since)
+        with self._reading() as connection:
+            return [Erasure(*row) for row in connection.execute(query.order_by(erasures.c.id))]
 
     def purge_sessions(self, *, idle_since: datetime, mode: SessionMode) -> int:
         idle = (sessions.c.mode == mode) & (sessions.c.active_at < idle_since)

@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 
 #: The schema that this code reads and writes: the newest migration.
-SCHEMA_REVISION = "0003"
+SCHEMA_REVISION = "0004"
 VERSION_TABLE = "shopbot_schema"
 MAX_CENTS = 10**15
 _CENT = Decimal("0.01")
@@ -294,4 +294,15 @@ actions = Table(
     Column("name", StoredText, nullable=False),
     Column("subject", StoredText, nullable=False),
     Column("outcome", StoredText, nullable=False),
+)
+
+#: Sessions and customers that were erased: each box erases their transcripts, which only it has.
+erasures = Table(
+    "erasures",
+    METADATA,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("session_id", StoredText),
+    Column("customer_id", StoredText),
+    Index("erasures_by_age", "at"),
 )
