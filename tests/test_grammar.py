@@ -92,3 +92,63 @@ def test_a_number_is_held_to_numbers() -> None:
     rules = {line.partition(" ::=")[0]: line for line in grammar.build([redeem]).splitlines()}
     assert rules["redeem-argument"].endswith('"amount=" (number)')
     assert rules["number"].startswith('number ::= "\\"" ("$" | ')
+
+
+@given(
+    st.lists(
+        st.dictionaries(st.sampled_from(["card", "since"]), st.from_regex(r"[ -~é€]+", fullmatch=True)), max_size=8
+    )
+)
+def test_what_a_grammar_gives_is_read_strictly_too(calls: list[dict[str, str]]) -> None:
+    text = "\n".join(str(Act("points", arguments)) for arguments in calls) or "affirm()"
+    found = grammar.read(text)
+    assert found is not None
+    assert [dict(raw.arguments) for raw in found if raw.name == "points"] == calls
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "Of course!",
+        "affirm() ",
+        "affirm()\n",
+        "affirm()\n\ndeny()",
+        "affirm() deny()",
+        "affirm()\r\ndeny()",
+        'points(card="1" , since="2")',
+        'points(card="1", card="1")',
+        "points(card='1')",
+        'points(card="1"',
+        'points(card="\\u0041")',
+        "\n".join(["affirm()"] * (grammar.MAX_ACTS + 1)),
+    ],
+)
+def test_another_form_is_not_read_strictly(text: str) -> None:
+    assert grammar.read(text) is None
+
+
+@given(st.text())
+def test_reading_strictly_never_fails_and_reads_no_more_than_parsing(text: str) -> None:
+    assert grammar.read(text) in (None, grammar.parse(text))
+
+
+@pytest.mark.parametrize("value", ["20", "$20", "€1,000.50", "EUR 20", "20 points", "7€"])
+def test_numbers_that_are_possible(value: str) -> None:
+    assert grammar.is_possible(value, "number")
+
+
+@pytest.mark.parametrize(
+    ("value", "values"),
+    [
+        ("", "text"),
+        ("a\nb", "text"),
+        ("\x1b[31m", "text"),
+        ("all of it", "number"),
+        ("20\n", "number"),
+        ("20 points and more", "number"),
+        ("Pending", ("pending", "delivered")),
+    ],
+)
+def test_values_that_are_not(value: str, values: grammar.Values) -> None:
+    assert not grammar.is_possible(value, values)

@@ -270,3 +270,25 @@ def test_copies_of_a_text_stay_copies() -> None:
     )
     assert text == "<NAME_1>: order <ORDER_1>, mail <EMAIL_1>, the desk"
     assert copies == ["<ORDER_1>", "<EMAIL_1>", "the desk", "<NAME_1>", "<EMAIL_2>"]
+
+
+@given(st.text())
+def test_placeholders_stand_for_what_is_in_the_text(noise: str) -> None:
+    redactor = Redactor()
+    redactor.know(CUSTOMER, [ORDER])
+    text = f"{noise} dora.quill@mail.example, #W5520817 or W5520817 {noise}"
+    redacted, values = redactor.text_and_values(text)
+    assert redacted == redactor.text(text)
+    assert all(PLACEHOLDER.fullmatch(placeholder) and value in text for placeholder, value in values.items())
+    assert {match[0] for match in PLACEHOLDER.finditer(redacted)} - {
+        match[0] for match in PLACEHOLDER.finditer(noise)
+    } <= set(values)
+
+
+def test_a_placeholder_stands_for_the_first_of_its_spellings() -> None:
+    redactor = Redactor()
+    redactor.know(CUSTOMER, [ORDER])
+    assert redactor.text_and_values("W5520817, that is #W5520817") == (
+        "<ORDER_1>, that is <ORDER_1>",
+        {"<ORDER_1>": "W5520817"},
+    )

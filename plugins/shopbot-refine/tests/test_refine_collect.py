@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 from shopbot_refine.collect import (
@@ -23,6 +24,7 @@ from shopbot.evals import demo_stores
 from shopbot.session import SessionState
 from shopbot.store import Feedback
 from shopbot.transcript import Recorder
+from shopbot.types import Deferral, Explanation
 
 
 @pytest.fixture(scope="module")
@@ -170,3 +172,14 @@ def test_what_customers_thought_comes_with_the_turn(tmp_path: Path, store: Store
         if isinstance(turn, LoggedTurn)
     ]
     assert rated == [("", ""), ("up", ""), ("down", "wrong order! mail <EMAIL_1>"), ("down", "")]
+
+
+def test_a_deferred_turn_is_as_unsure_as_the_model_on_the_box_was(tmp_path: Path, store: Store) -> None:
+    recorder = Recorder(tmp_path / "deferred.db")
+    for turn, deferral in enumerate(("answered", "timed_out", "sure"), 1):
+        why = Explanation("out_of_scope", 0.31, 0.8, cast(Deferral, deferral))
+        reply = Reply("Sure.", (Act("order_status", {}, 1.0),), explain=why)
+        recorder.record(SessionState("one", turns=turn), "hm", reply, store, read_in="-")
+    recorder.close()
+    turns = list(collect_transcripts(Transcripts(tmp_path / "deferred.db")))
+    assert [turn.confidence for turn in turns if isinstance(turn, LoggedTurn)] == [0.31, 1.0, 1.0]
