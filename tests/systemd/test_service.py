@@ -5,14 +5,18 @@ Where the tests run, systemd seldom does, so a program that writes down what it 
 
 from __future__ import annotations
 
+import stat
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from shopbot.config import Config
 from shopbot.errors import ShopbotError
+from shopbot.systemd.account import prepare_home
 from shopbot.systemd.control import NAME, Systemd
+from shopbot.systemd.unit import Service
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no systemd")
 SYSTEMCTL = """#!/bin/sh
@@ -83,6 +87,28 @@ def test_without_systemd_it_is_said_what_to_do(program: Any, arguments: tuple[st
     assert result.returncode == 1
     assert "systemd does not run this machine." in result.stderr and "Traceback" not in result.stderr
     assert not program.home.exists(), "nothing was made"
+
+
+def test_the_home_is_made_for_its_owner_alone(tmp_path: Path) -> None:
+    service = Service(Config(), tmp_path / "a" / "home")
+    prepare_home(service)
+    prepare_home(service)
+    assert stat.S_IMODE(service.home.stat().st_mode) == 0o700
+
+
+def test_a_user_who_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(ShopbotError, match="useradd --system"):
+        prepare_home(Service(Config(), tmp_path / "home", user="no-such-user-here"))
+    assert not (tmp_path / "home").exists()
+
+
+def test_an_interpreter_that_the_user_cannot_reach(tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    (closed / "python").touch()
+    with pytest.raises(ShopbotError, match="is closed to others"):
+        prepare_home(Service(Config(), tmp_path / "home", user="nobody", interpreter=closed / "python"))
+    assert not (tmp_path / "home").exists()
 
 
 def test_show_prints_what_is_installed(program: Any, tmp_path: Path) -> None:

@@ -38,6 +38,7 @@ def install(invocation: Invocation, is_system: bool, user: str, is_dry: bool) ->
     Settings from the environment are not taken over: they belong into shopbot.toml or, where they are secret, into
     service.env in the home.
     """
+    from shopbot.systemd.account import prepare_home
     from shopbot.systemd.control import Systemd
     from shopbot.systemd.unit import ENVIRONMENT_FILE, unit_text
 
@@ -50,7 +51,7 @@ def install(invocation: Invocation, is_system: bool, user: str, is_dry: bool) ->
         click.echo(text, nl=False)
         return
     systemd.require()
-    _prepare_home(made)
+    prepare_home(made)
     systemd.install(text)
     say(f"Installed as {systemd.file}, and started. To change it: {systemd.command} edit shopbot")
     if not is_system:
@@ -104,25 +105,6 @@ def _service(invocation: Invocation, user: str | None) -> Service:
         os.environ.setdefault("SHOPBOT_HOME", _SYSTEM_HOME)
     file = find_file(invocation.file)
     return Service(invocation.config, home().absolute(), file.absolute() if file else None, user)
-
-
-def _prepare_home(made: Service) -> None:
-    """The home must be there before the service starts, and be its user's."""
-    import pwd
-    import shutil
-
-    from shopbot.errors import ShopbotError
-
-    if made.user is not None:
-        try:
-            pwd.getpwnam(made.user)
-        except KeyError:
-            remedy = f"Make one: useradd --system --home-dir {made.home} --shell /usr/sbin/nologin {made.user}"
-            raise ShopbotError(f"There is no user '{made.user}'.", remedy=remedy) from None
-    is_new = not made.home.exists()
-    made.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if made.user is not None and is_new:
-        shutil.chown(made.home, made.user)
 
 
 def _name_settings_left_out(file: Path) -> None:
