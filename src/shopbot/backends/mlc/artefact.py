@@ -17,6 +17,8 @@ from shopbot.errors import ModelCorruptError, ModelError, ModelNotFoundError
 from shopbot.files import require_disk, sync
 
 CHAT_CONFIG = "mlc-chat-config.json"
+#: What we call the index of the weights.
+INDEX = INDEX_NAMES[0]
 TOKENIZER = "tokenizer.json"
 #: What stays free on the disk beside an artefact, in bytes.
 DISK_RESERVE_BYTES = 256 << 20
@@ -112,9 +114,7 @@ def write_artefact(
         (folder / TOKENIZER).write_bytes(tokenizer)
         _write_json(folder / CHAT_CONFIG, _chat_config(config, quantization, special_tokens))
         shards = list(_write_shards(folder, _as_specified(parameters, specs)))
-        _write_json(
-            folder / INDEX_NAMES[0], {"metadata": {"ParamSize": len(specs), "ParamBytes": size}, "records": shards}
-        )
+        _write_json(folder / INDEX, {"metadata": {"ParamSize": len(specs), "ParamBytes": size}, "records": shards})
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise ModelError(

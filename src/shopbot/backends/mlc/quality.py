@@ -1,7 +1,7 @@
 """How much a conversion lost: the logits of the stored weights beside those of the exact ones.
 
-A smoke test cannot see it. "The capital of France is Paris" comes out right of four bits made from other four bits, when
-the perplexity has grown by half. So every conversion is measured on a text, in numpy, apart from any engine.
+A smoke test cannot see it. "The capital of France is Paris" comes out right of four bits made from other four bits,
+when the perplexity has grown by half. So every conversion is measured on a text, in numpy, apart from any engine.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ _TEXT = """\
 Most things can be returned within thirty days of delivery, in the condition in which they arrived. Tell us which order
 it is and why the item goes back, and we send you a label for the parcel. Once it has reached our warehouse and has been
 checked, the money is on its way to the card, or to the gift card, that you paid with; a bank may take five more working
-days until it shows. Shoes may be tried on indoors. Headphones, once opened, cannot be taken back for reasons of hygiene,
-unless they are broken. If you would rather have another size or colour, ask for an exchange instead: the new item leaves
-as soon as the old one is scanned by the carrier.
+days until it shows. Shoes may be tried on indoors. Headphones, once opened, cannot be taken back for reasons of
+hygiene, unless they are broken. If you would rather have another size or colour, ask for an exchange instead: the new
+item leaves as soon as the old one is scanned by the carrier.
 
 "Where is my order? It should have been here on Tuesday," she wrote. The lamp had left Rotterdam on the 14th, number
 W5947477, and had not been scanned since. He apologised, opened a claim for 121.62 euros and sent another lamp the same
@@ -59,8 +59,8 @@ class Quality:
     def sentence(self) -> str:
         """The numbers, as an operator reads them."""
         return (
-            f"perplexity {self.perplexity:.2f}, {self.exact_perplexity:.2f} with the exact weights; cosine of the logits "
-            f"{self.cosine:.4f}; the same likeliest token in {self.same_top:.0%} of {self.tokens} places"
+            f"perplexity {self.perplexity:.2f}, {self.exact_perplexity:.2f} with the exact weights; cosine of the "
+            f"logits {self.cosine:.4f}; the same likeliest token in {self.same_top:.0%} of {self.tokens} places"
         )
 
     def as_json(self) -> dict[str, Any]:

@@ -58,6 +58,11 @@ class Quantization:
     def is_grouped(self) -> bool:
         return self.bits < 16
 
+    @property
+    def is_lossy(self) -> bool:
+        """Whether it makes a model noticeably worse, most of all one that was quantised before."""
+        return self.bits < 8
+
     def matrix_specs(self, name: str, rows: int, columns: int) -> tuple[ParameterSpec, ...]:
         """The arrays of the matrix ``name``, ``rows`` by ``columns``. Raises :class:`ModelError` for rows that are no
         whole number of groups."""
