@@ -15,8 +15,9 @@ import httpx
 import pytest
 
 from shopbot.transcript import Transcripts
+from tests.stores.cluster import Cluster
 
-from .conftest import Boxes
+from .boxes import Boxes
 
 STREAM = {"Accept": "text/event-stream"}
 
@@ -148,6 +149,26 @@ def test_a_box_killed_when_all_was_written_and_nothing_said(boxes: Boxes, giver:
     assert giver.say("yes", "yes") == answers[0]
     assert boxes.gift_card() == balance - 1 and boxes.ledger(giver.id) == ["plant_tree"]
     assert [role for role, _ in giver.said()] == ["customer", "bot"] * 3
+
+
+def test_a_database_that_crashes_in_the_middle_of_a_write(boxes: Boxes, giver: Visitor, postgresql: Cluster) -> None:
+    balance = boxes.gift_card()
+    boxes.close_door("writing")
+    answers: list[dict[str, Any]] = []
+    asking = threading.Thread(target=lambda: answers.append(giver.say("yes", "yes")))
+    asking.start()
+    boxes.wait_for("writing")
+    postgresql.stop()
+    unready = [boxes.http.get(f"{address}/readyz").json()["reasons"] for address in boxes.addresses]
+    postgresql.start()
+    boxes.open_door("writing")
+    asking.join(60)
+    assert unready == [["store"], ["store"]]
+    assert "nothing was changed" in answers[0]["reply"]
+    assert boxes.gift_card() == balance and boxes.ledger(giver.id) == []
+    giver.say("plant a tree", "again")
+    assert "A tree is planted." in giver.say("yes", "at-last")["reply"]
+    assert boxes.gift_card() == balance - 1 and boxes.ledger(giver.id) == ["plant_tree"]
 
 
 def test_a_box_killed_while_it_streams(boxes: Boxes, visitor: Visitor) -> None:

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
-import os
 import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -30,6 +25,8 @@ from shopbot.store import (
     Variant,
 )
 from shopbot.stores.sql import Contents, SqlStore, open_store
+
+from .cluster import Cluster, running_cluster
 
 HOME = Address("1 Pier Road", "", "Bergen", "", "5003", "Norway")
 OFFICE = Address("9 Canal Street", "Floor 2", "Leeds", "", "LS1 4AP", "United Kingdom")
@@ -65,69 +62,10 @@ def small_shop() -> Contents:
 
 
 @pytest.fixture(scope="session")
-def postgresql() -> Iterator[Path]:
-    """The socket folder of a PostgreSQL server of our own; skips, with the reason, where none can be started."""
-    programs = _programs()
-    if programs is None:
-        pytest.skip("no PostgreSQL programs (initdb, pg_ctl) on this machine")
-    folder = Path(tempfile.mkdtemp(prefix="pg-"))  # not below tmp_path: its parents are closed to other users
-    who: dict[str, Any] = {}
-    if hasattr(os, "geteuid") and os.geteuid() == 0:  # the server refuses to run as root
-        who = _other_user()
-        os.chown(folder, who["user"], who["group"])
-    control = [str(programs / "pg_ctl"), "-D", str(folder / "data"), "-w"]
-    try:
-        make = [str(programs / "initdb"), "-D", str(folder / "data"), "-U", "shop", "-A", "trust", "--no-sync"]
-        _call([*make, "-E", "UTF8", "--locale=C"], folder, who)
-        settings = f"-k {folder} -c listen_addresses= -c fsync=off -c max_connections=120"
-        _call([*control, "-l", str(folder / "log"), "-o", settings, "start"], folder, who)
-        try:
-            yield folder
-        finally:
-            _call([*control, "-m", "immediate", "stop"], folder, who)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _programs() -> Path | None:
-    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: path.parent.name.zfill(4))
-    on_path = shutil.which("initdb")
-    candidates = [*reversed(folders), *([Path(on_path).resolve().parent] if on_path else [])]
-    return next((path for path in candidates if (path / "initdb").exists() and (path / "pg_ctl").exists()), None)
-
-
-def _other_user() -> dict[str, Any]:
-    import pwd
-
-    for name in ("postgres", "nobody"):
-        try:
-            found = pwd.getpwnam(name)
-        except KeyError:
-            continue
-        return {"user": found.pw_uid, "group": found.pw_gid, "extra_groups": []}
-    pytest.skip("PostgreSQL does not run as root, and there is no other user to run it as")
-
-
-def _call(command: list[str], folder: Path, who: dict[str, Any]) -> None:
-    # the server keeps what it inherits open: no pipes, or we would wait for its end
-    with (folder / "calls.txt").open("a+b") as log:
-        done = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **who)
-        log.seek(0)
-        if done.returncode:
-            pytest.skip(f"PostgreSQL does not start here: {log.read().decode(errors='replace')[-400:]}")
-
-
-_SCHEMAS = itertools.count(1)
-
-
-def new_schema(folder: Path) -> str:
-    """The URL of an empty schema, which costs less than a database."""
-    import psycopg
-
-    name = f"shop_{next(_SCHEMAS)}"
-    with psycopg.connect(f"host={folder} user=shop dbname=postgres", autocommit=True) as connection:
-        connection.execute(f"CREATE SCHEMA {name}")
-    return f"postgresql://shop@/postgres?host={folder}&options=-csearch_path%3D{name}"
+def postgresql() -> Iterator[Cluster]:
+    """A PostgreSQL server of our own; skips, with the reason, where none can be started."""
+    with running_cluster() as cluster:
+        yield cluster
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -143,7 +81,8 @@ def url(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of a database that holds nothing yet."""
     if backend == "sqlite":
         return f"sqlite:///{tmp_path / 'new' / 'store.db'}"
-    return new_schema(request.getfixturevalue("postgresql"))
+    cluster: Cluster = request.getfixturevalue("postgresql")
+    return cluster.new_schema()
 
 
 @pytest.fixture(scope="session")
@@ -156,9 +95,9 @@ def _filled_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def _migrated_schema(postgresql: Path) -> str:
+def _migrated_schema(postgresql: Cluster) -> str:
     """A schema with the store's tables, made once; to be filled afresh."""
-    url = new_schema(postgresql)
+    url = postgresql.new_schema()
     open_store(url).close()
     return url
 
