@@ -250,3 +250,56 @@ def test_commands(shopbot_home: Path, make: Make) -> None:
     assert (shown["name"], shown["is_current"], shown["threshold"]) == ("one", True, 0.5)
     assert "* one" in run.invoke(main, ["checkpoint", "list"]).stdout
     assert run.invoke(main, ["checkpoint", "show", "absent"]).exit_code == 1
+
+
+def compiled(make: Make, name: str, **changes: Any) -> Path:
+    """A checkpoint of the format 'mlc' with one file of weights."""
+    content = b"weights"
+    sha256 = hashlib.sha256(content).hexdigest()
+    files = {"params_shard_0.bin": sha256}
+    folder = make(
+        name,
+        **{
+            "format": "mlc",
+            "lora": None,
+            "base": {"source": "gone.gguf", "sha256": sha256, "file": "params_shard_0.bin"},
+            "compiled": {"base": "0" * 64, "lora": "1" * 64, "quantization": "q8", "files": files},
+            **changes,
+        },
+    )
+    (folder / "params_shard_0.bin").write_bytes(content)
+    return folder
+
+
+def test_a_compiled_checkpoint_is_its_parent_in_another_form(store: CheckpointStore, make: Make) -> None:
+    store.add(make("mine", parent="shipped-1"))
+    store.add(compiled(make, "mine-mlc-q8", parent="mine"))
+    store.promote("mine-mlc-q8")
+    assert store.trained_name() == store.trained_name("mine-mlc-q8") == store.trained_name("mine") == "mine"
+    assert store.rollback().manifest.name == "mine", "the way back from another engine is the engine before"
+    assert store.rollback().manifest.name == "shipped-1"
+
+
+def test_every_file_of_a_compiled_checkpoint_is_checked(store: CheckpointStore, make: Make) -> None:
+    folder = store.add(compiled(make, "mine")).folder
+    (folder / "params_shard_0.bin").write_bytes(b"others")
+    with pytest.raises(ModelCorruptError, match=r"params_shard_0\.bin is not the file of its manifest"):
+        store.load("mine")
+    (folder / "params_shard_0.bin").unlink()
+    with pytest.raises(ModelCorruptError, match=r"params_shard_0\.bin is missing"):
+        store.load("mine")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"format": "gguf"},
+        {"compiled": None},
+        {"compiled": {"quantization": "q8", "files": {}}},
+        {"compiled": {"quantization": "q8", "files": {"../lora.gguf": "0" * 64}}},
+        {"compiled": {"quantization": "q8", "files": {"a": "short"}}},
+    ],
+)
+def test_a_compiled_checkpoint_that_contradicts_itself(changes: dict[str, Any], make: Make) -> None:
+    with pytest.raises(ModelCorruptError, match=r"compiled|files"):
+        read_manifest(compiled(make, "mine", **changes))

@@ -1,10 +1,11 @@
 """Checkpoints: what the bot's understanding is made of, and which one is in force.
 
 A checkpoint is a folder with ``manifest.json`` and, mostly, a LoRA adapter; it may hold a base model of its own. A
-baked one is another in the form that this box serves fastest: its LoRA adapter merged into a base of its own. Those
-made on this box live in ``<home>/checkpoints/<name>/``; the package ships one more. The file
-``<home>/checkpoints/current`` names the one in force; it is replaced in one step, so a running service sees the old one
-or the new one. While a bundle is in force, its own checkpoint is, or the one that was promoted since.
+baked one is another in the form that this box serves fastest: its LoRA adapter merged into a base of its own. A
+compiled one is an MLC artefact: made from another, or published as one. Those made on this box live in
+``<home>/checkpoints/<name>/``; the package ships one more. The file ``<home>/checkpoints/current`` names the one in
+force; it is replaced in one step, so a running service sees the old one or the new one. While a bundle is in force, its
+own checkpoint is, or the one that was promoted since.
 """
 
 from __future__ import annotations
@@ -123,10 +124,14 @@ class CheckpointStore:
             return name
         return f"{name}-{stat.st_mtime_ns}-{stat.st_ino}-{stat.st_size}"
 
-    def trained_name(self) -> str:
-        """The name of the checkpoint in force, or of the one it was baked from: what training goes on from."""
-        manifest = self.current().manifest
-        return manifest.parent if manifest.baked and manifest.parent else manifest.name
+    def trained_name(self, name: str = "") -> str:
+        """The checkpoint that ``name`` (empty: the one in force) was baked or compiled from, or itself: what training
+        goes on from, and what travels."""
+        name = name or self.current_name()
+        known = {manifest.name: manifest for manifest in self.list()}
+        while (manifest := known.pop(name, None)) and (manifest.baked or manifest.compiled) and manifest.parent:
+            name = manifest.parent
+        return name
 
     def baked_form(self, name: str) -> Manifest | None:
         """The checkpoint that was baked from ``name`` and passed its gate, if there is one."""
@@ -262,6 +267,9 @@ def _checked(folder: Path, *, is_shipped: bool, name: str | None = "") -> Checkp
         _require_file(folder / manifest.base.file, manifest.base.sha256)
     if manifest.lora is not None:
         _require_file(folder / manifest.lora.file, manifest.lora.sha256)
+    if manifest.compiled is not None:
+        for file, sha256 in manifest.compiled.files.items():
+            _require_file(folder / file, sha256)
     return Checkpoint(manifest, folder, is_shipped)
 
 

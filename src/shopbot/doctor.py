@@ -22,7 +22,7 @@ _MEBIBYTE = 1 << 20
 _MEMORY_BYTES = 400 * _MEBIBYTE
 #: The model twice while it is fetched, and room for the store.
 _DISK_BYTES = 500 * _MEBIBYTE
-_EXTRAS = {"bundle": "cryptography", "hf": "huggingface_hub", "postgres": "psycopg", "train": "torch"}
+_EXTRAS = {"bundle": "cryptography", "hf": "huggingface_hub", "mlc": "tvm", "postgres": "psycopg", "train": "torch"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +170,10 @@ def _model(config: Config) -> str:
     from shopbot.first_start import base_of
     from shopbot.models import locate_model
 
-    source, sha256 = base_of(config)
+    base = base_of(config)
+    if base is None:
+        return "not needed: the checkpoint in force is compiled"
+    source, sha256 = base
     try:
         path = locate_model(source, sha256=sha256)
     except ModelNotFoundError as error:
@@ -239,6 +242,10 @@ def _extras(config: Config) -> str:
     there = {extra: importlib.util.find_spec(module) is not None for extra, module in _EXTRAS.items()}
     if config.store_url.startswith("postgres") and not there["postgres"]:
         raise _Failed("the store is PostgreSQL, psycopg is missing", "pip install 'psycopg[binary]'")
+    if there["mlc"]:
+        from shopbot.backends.mlc.extra import require_extra
+
+        require_extra()
     return ", ".join(f"{extra}: {'there' if is_there else 'not installed'}" for extra, is_there in there.items())
 
 

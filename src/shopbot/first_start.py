@@ -27,12 +27,15 @@ def prepare(config: Config | Path | str | None = None, *, say: Say = lambda text
     ensure_store(settings, say=say)
 
 
-def base_of(config: Config) -> tuple[str, str]:
-    """Source and SHA-256 of the base model of the checkpoint that ``config`` names, or of the current one."""
+def base_of(config: Config) -> tuple[str, str] | None:
+    """Source and SHA-256 of the base model of the checkpoint that ``config`` names, or of the current one; None for a
+    compiled one, which has all its weights in its own folder."""
     from shopbot.checkpoint import CheckpointStore
 
     checkpoints = CheckpointStore(home())
     checkpoint = checkpoints.load(config.model.checkpoint) if config.model.checkpoint else checkpoints.current()
+    if checkpoint.manifest.compiled is not None:
+        return None
     return checkpoint.base_source(config.model.source), checkpoint.manifest.base.sha256
 
 
@@ -45,7 +48,9 @@ def ensure_model(config: Config, *, say: Say, progress_bar: ProgressBar) -> None
 
     if config.model.backend != "gguf":
         return
-    source, sha256 = base_of(config)
+    if (base := base_of(config)) is None:
+        return
+    source, sha256 = base
     try:
         locate_model(source, sha256=sha256)
     except ModelNotFoundError:

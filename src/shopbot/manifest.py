@@ -52,6 +52,16 @@ class Baked(_Part):
     quantization: Name
 
 
+class Compiled(_Part):
+    """What a compiled checkpoint was made from (the hashes of its parent's base and LoRA adapter; a published artefact
+    has neither), how finely, and the hash of each of its files."""
+
+    base: Sha256 | None = None
+    lora: Sha256 | None = None
+    quantization: Name
+    files: dict[Name, Sha256] = pydantic.Field(min_length=1, max_length=10_000)
+
+
 class Gate(_Part):
     """Whether the checkpoint may be promoted, and the report that says why."""
 
@@ -64,7 +74,7 @@ class Manifest(_Part):
 
     ``tools``: those it was trained on. ``threshold``: the confidence below which the bot asks back. ``bias``: act →
     what is added to its logit, to set how readily it is chosen (an act that training saw too seldom, for instance).
-    ``baked``: it is its ``parent`` in another form.
+    ``baked``: it is its ``parent`` in another form; ``compiled``: likewise, for another engine (the format ``mlc``).
     """
 
     name: Name
@@ -75,6 +85,7 @@ class Manifest(_Part):
     tools: tuple[Name, ...] = pydantic.Field(default=(), max_length=10_000)
     parent: Name | None = None
     baked: Baked | None = None
+    compiled: Compiled | None = None
     training_set: Text | None = None
     settings: dict[str, Any] = pydantic.Field(default_factory=dict)
     scores: dict[str, Any] = pydantic.Field(default_factory=dict)
@@ -83,6 +94,12 @@ class Manifest(_Part):
     bias: dict[Name, Annotated[float, pydantic.Field(ge=-20, le=20)]] = pydantic.Field(default_factory=dict)
     created: datetime
     gate: Gate = Gate()
+
+    @pydantic.model_validator(mode="after")
+    def _is_compiled_if_mlc(self) -> Manifest:
+        if (self.format == "mlc") != (self.compiled is not None):
+            raise ValueError("the format 'mlc' and the entry 'compiled' go together")
+        return self
 
     def as_json(self) -> dict[str, Any]:
         return self.model_dump(mode="json")

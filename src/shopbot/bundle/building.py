@@ -75,9 +75,12 @@ def build(
     """
     require_name(name, version)
     store = CheckpointStore(home())
-    chosen = store.load(checkpoint) if checkpoint else store.current()
-    if chosen.manifest.baked and chosen.manifest.parent:
-        chosen = store.load(chosen.manifest.parent)  # the LoRA adapter travels, each box bakes it for itself
+    # The LoRA adapter travels; each box bakes or compiles it for itself.
+    chosen = store.load(store.trained_name(checkpoint))
+    if chosen.manifest.compiled is not None:
+        raise BundleError(
+            f"Checkpoint '{chosen.manifest.name}' was compiled elsewhere.", remedy="Choose the one it was made from."
+        )
     if not chosen.manifest.gate.passed:
         raise GateError(f"Checkpoint '{chosen.manifest.name}' did not pass its gate.", remedy="Choose another one.")
     kept, left_out = portable(settings)

@@ -158,9 +158,9 @@ def _manifest_in(folder: Path) -> BundleManifest:
 
 
 def _forget_checkpoint(home: Path, name: str) -> None:
-    """Delete the checkpoint of a bundle and what was baked from it; one that is in use stays."""
+    """Delete the checkpoint of a bundle and what was baked or compiled from it; one that is in use stays."""
     store = CheckpointStore(home)
     for manifest in store.list():
-        if manifest.name == name or (manifest.baked and manifest.parent == name):
+        if manifest.name == name or ((manifest.baked or manifest.compiled) and manifest.parent == name):
             with contextlib.suppress(ModelError, OSError):
                 store.remove(manifest.name)
