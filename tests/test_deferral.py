@@ -11,6 +11,7 @@ import pytest
 
 from shopbot import Answer, Bot, CloudModel, Context, Opinion, Question, hookimpl, tool
 from shopbot.errors import DuplicateNameError
+from shopbot.evals import Case, CaseTurn, demo_stores, judge
 from shopbot.transcript import Recorder, Transcripts
 from shopbot.turn import reply_from_json
 
@@ -58,15 +59,31 @@ def make(shopbot_bot: Callable[..., Bot]) -> Callable[..., Bot]:
 
 def test_an_unsure_message_is_answered_by_the_clouds_acts(make: Callable[..., Bot]) -> None:
     cloud = Cloud()
-    reply = make(cloud).session().ask("u  open\ttmrw? tell canary@example.com")
+    reply = make(cloud).session().ask("u  open\ttmrw, Mr. Canary from canary@example.com?")
     assert reply.text == "We are open from 9 to 18."
     [question] = cloud.asked
-    assert question.message == "u open tmrw? tell <EMAIL_1>", "redacted, on one line"
+    assert question.message == "u open tmrw, Mr. <NAME_1> from <EMAIL_1>?", "redacted, on one line"
     assert (question.state, [one.name for one in question.tools]) == ("-", ["opening_hours"])
     told = reply.as_json()
     assert told["explain"] == {"act": "out_of_scope", "confidence": 1.0, "threshold": 1.0, "deferral": "answered"}
     assert "defer" in told["timings_ms"]
     assert reply_from_json(json.loads(json.dumps(told))).explain is not None
+
+
+@pytest.mark.parametrize(
+    ("message", "sent"),
+    [
+        ("yo whats up w #W4382745 mate, is it coming", "yo whats up w <ORDER_1> mate, is it coming"),
+        ("frobnicate the lamp sideways pls", "frobnicate the lamp sideways pls"),
+        ("my name is Jane Canary, what about tomorrow", "my name is <NAME_1>, what about tomorrow"),
+        ("Jane Canary, 94110, u there?", "<NAME_1>, <POSTCODE_1>, u there?"),
+        ("one <ORDER_1> and #W4382745", "one <ORDER_1> and <ORDER_1>"),
+    ],
+)
+def test_a_visitors_message_is_redacted_no_more_than_needed(make: Callable[..., Bot], message: str, sent: str) -> None:
+    cloud = Cloud()
+    make(cloud).session().ask(message)
+    assert [question.message for question in cloud.asked] == [sent]
 
 
 def test_a_sure_message_is_not_deferred(make: Callable[..., Bot]) -> None:
@@ -104,6 +121,16 @@ def test_it_is_closed_with_the_bot(make: Callable[..., Bot]) -> None:
     cloud = Cloud()
     make(cloud).close()
     assert cloud.is_closed
+
+
+def test_golden_cases_judge_the_model_on_the_box(make: Callable[..., Bot]) -> None:
+    cloud = Cloud()
+    bot = make(cloud)
+    with demo_stores() as make_store:
+        parts = {"config": bot.config, "plugins": bot.plugins, "backend": bot.backend, "manifest": bot.manifest}
+        result = judge("cloud", Case("case", (CaseTurn("u open"),)), make_store, **parts)
+    assert result.has_passed, result.failures
+    assert not cloud.asked
 
 
 def test_two_cloud_models_are_an_error_that_names_both(shopbot_bot: Callable[..., Bot]) -> None:

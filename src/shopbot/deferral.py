@@ -105,8 +105,8 @@ class Deferrer:
         redactor = Redactor()
         if state.customer_id:
             redactor.know(self._store.customer(state.customer_id), self._store.orders(state.customer_id))
-        for kind, value in state.facts.items():
-            redactor.know_value(kind.upper(), value)
+        for kind in ("email", "postcode"):
+            redactor.know_value(kind.upper(), state.facts.get(kind, ""))
         for act in acts:
             redactor.know_act(act.name, act.arguments)
         text, values = redactor.text_and_values(message, expects_identity=bool(state.facts))

@@ -29,10 +29,10 @@ class Settings(pydantic.BaseModel):
     base_url: str = ""
     model: str = ""
     api_key_env: str = "OPENAI_API_KEY"
-    input_price: float | None = pydantic.Field(default=None, ge=0, allow_inf_nan=False)
-    output_price: float | None = pydantic.Field(default=None, ge=0, allow_inf_nan=False)
+    input_price: float | None = pydantic.Field(default=None, ge=0, le=1e6)
+    output_price: float | None = pydantic.Field(default=None, ge=0, le=1e6)
     budget: float = pydantic.Field(default=5.0, ge=0, le=1e6)
-    budget_tokens: int = pydantic.Field(default=2_000_000, ge=0)
+    budget_tokens: int = pydantic.Field(default=10_000_000, ge=0, le=10**15)
     time_budget_s: float = pydantic.Field(default=3.0, ge=0.1, le=30)
     max_output_tokens: int = pydantic.Field(default=300, ge=16, le=10_000)
     at_once: int = pydantic.Field(default=1, ge=1, le=64)
