@@ -112,6 +112,7 @@ def test_what_is_missing_is_told_at_the_start_and_by_the_doctor(
 def test_what_it_costs_is_shown_where_it_is_off(program: Any) -> None:
     result = program.run("deferral")
     assert result.returncode == 0, result.stderr
+    assert not (program.home / "deferral.db").exists(), "looking writes nothing"
     assert result.stdout.startswith("Deferral is off.\nThis month: 0 calls, 0.0000 of 5, 0 of 10,000,000 tokens.")
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import closing
-
 import click
 
 from shopbot import Invocation, json_option, pass_invocation, print_json
@@ -14,12 +12,11 @@ from shopbot import Invocation, json_option, pass_invocation, print_json
 @pass_invocation
 def deferral(invocation: Invocation, as_json: bool) -> None:
     """Show what asking the cloud model has cost this month, and what is left."""
-    from shopbot_deferral.ledger import MICROS, Ledger, ledger_file
+    from shopbot_deferral.ledger import MICROS, read_spent
     from shopbot_deferral.settings import Settings
 
     settings = Settings.of(invocation.config.plugins.get("deferral", {}))
-    with closing(Ledger(ledger_file())) as ledger:
-        spent = ledger.spent()
+    spent = read_spent()
     if as_json:
         print_json(
             {

@@ -12,7 +12,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -44,11 +44,19 @@ def ledger_file() -> Path:
 class Spent:
     """What a month has come to. ``open_calls``, ``open_micros``: of calls whose end is not known (yet)."""
 
-    calls: int
-    micros: int
-    tokens: int
-    open_calls: int
-    open_micros: int
+    calls: int = 0
+    micros: int = 0
+    tokens: int = 0
+    open_calls: int = 0
+    open_micros: int = 0
+
+
+def read_spent() -> Spent:
+    """What this month has come to on this box. Raises :class:`LedgerError`."""
+    if not ledger_file().exists():
+        return Spent()
+    with closing(Ledger(ledger_file())) as ledger:
+        return ledger.spent()
 
 
 class Ledger:
@@ -135,10 +143,11 @@ class Ledger:
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db
+                self._db.execute("COMMIT")
             except BaseException:
-                self._db.execute("ROLLBACK")
+                if self._db.in_transaction:  # a full disk has ended it already
+                    self._db.execute("ROLLBACK")
                 raise
-            self._db.execute("COMMIT")
 
     @contextmanager
     def _explained(self) -> Iterator[Any]:
