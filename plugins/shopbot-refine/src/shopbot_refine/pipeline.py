@@ -23,8 +23,6 @@ from shopbot import (
     Tool,
     Transcripts,
     home,
-    locate_model,
-    render_prompt,
 )
 from shopbot_refine import check, clean, collect, export, redact, teach
 from shopbot_refine.config import RefineConfig
@@ -143,7 +141,7 @@ class Pipeline:
         counts = TeachCounts()
         asked: list[Any] = [self.run.settings.teacher, refine.model, refine.write, refine.agreement, seed]
         if self.run.settings.previous:
-            asked += [self.run.settings.confusions, self.run.settings.missed, self._results_of_earlier()]
+            asked += [self.run.settings.confusions, self.run.settings.missed, self.earlier_results()]
 
         def work() -> Iterator[Candidate | Rejected]:
             def turns() -> Iterator[LoggedTurn]:
@@ -214,97 +212,16 @@ class Pipeline:
     # ── the model ──────────────────────────────────────────────────────────────────────────────────────────────
 
     def train(self) -> StageReport:
-        """The parent's LoRA adapter, trained on; a new one where the parent is a base of its own."""
-        from shopbot_refine.manifest import describe
-        from shopbot_refine.settings import TrainSettings
-        from shopbot_refine.threads import calm_threads
+        """The parent's LoRA adapter, trained on; see :func:`shopbot_refine.learning.train`."""
+        from shopbot_refine import learning  # brings torch
 
-        calm_threads()
-        from shopbot_refine.train import train
-
-        wanted = self.run.settings
-        parent = CheckpointStore(home()).load(wanted.parent)
-        base = locate_model(parent.base_source(self.config.model.source), sha256=parent.manifest.base.sha256)
-        settings = TrainSettings(
-            rank=int(parent.manifest.settings.get("rank", 8)),
-            epochs=wanted.epochs,
-            max_steps=wanted.max_steps,
-            lr=wanted.lr,
-            token_budget=wanted.token_budget,
-            seed=wanted.seed,
-            init_lora=parent.lora_path,
-        )
-        output = self.folder / "train"
-
-        def work() -> tuple[str, int, dict[str, Any]]:
-            examples, eval_examples = self.sets()
-            report = train(
-                examples,
-                eval_examples=eval_examples,
-                base=base,
-                output=output,
-                settings=settings,
-                render=render_prompt,
-                progress=lambda now: self.watch(Progress("train", now.step, now.steps, now.left_s)),
-                fresh=not self.is_same_training(output, train_identity),
-            )
-            manifest = describe(
-                output,
-                report,
-                base=base,
-                examples=examples,
-                init_lora=parent.lora_path,
-                name=self.checkpoint,
-                parent=parent.manifest,
-            )
-            (output / _IDENTITY).unlink(missing_ok=True)
-            assert manifest.lora is not None
-            return manifest.lora.sha256, report.examples, report.as_json()
-
-        train_identity = _identity(
-            1,
-            self.result("export"),
-            json.dumps(settings.identity(), sort_keys=True),
-            str(wanted.replay),
-            wanted.parent,
-            *self._results_of_earlier(),
-        )
-        return run_step(self.folder, "train", identity=train_identity, work=work)
-
-    def is_same_training(self, output: Path, identity: str) -> bool:
-        """Whether an interrupted training in ``output`` is this one; else it is begun anew."""
-        path = output / _IDENTITY
-        if path.is_file() and path.read_text(encoding="utf-8") == identity:
-            return True
-        output.mkdir(parents=True, exist_ok=True)
-        path.write_text(identity, encoding="utf-8")
-        return False
+        return learning.train(self)
 
     def evaluate(self) -> StageReport:
-        """Parent and candidate on the same cases; the verdict goes into the candidate's manifest."""
-        from shopbot_refine.evaluate import find_contender, run_evaluate
-        from shopbot_refine.gate import record
-        from shopbot_refine.manifest import take_in
-        from shopbot_refine.scores import read_pairs
-        from shopbot_refine.stages import rows_path
-        from shopbot_refine.suite import build_suite
+        """Parent and candidate on the same cases; see :func:`shopbot_refine.learning.evaluate`."""
+        from shopbot_refine import learning
 
-        take_in(self.folder / "train", self.checkpoint, self.result("train"))
-        report, verdict = run_evaluate(
-            self.folder,
-            find_contender(self.run.settings.parent, config=self.config, plugins=self.plugins),
-            find_contender(self.checkpoint, config=self.config, plugins=self.plugins),
-            build_suite(
-                self.plugins, [Path(path) for path in self.run.settings.eval_sets], seed=self.run.settings.seed
-            ),
-            config=self.config,
-            refine=self.refine,
-            plugins=self.plugins,
-            progress=lambda now: self.watch(Progress("evaluate", now.done, now.total, now.left_s)),
-        )
-        checkpoint = CheckpointStore(home()).load(self.checkpoint)
-        record(checkpoint.folder, verdict, list(read_pairs(rows_path(self.folder, "evaluate"))))
-        return report
+        return learning.evaluate(self)
 
     def promote(self) -> None:
         """Put the candidate in force, and the watermark behind what it learnt from.
@@ -343,7 +260,8 @@ class Pipeline:
         """The training sets of the generations before this one."""
         return [run.folder / "export" / export.EXAMPLES for run in earlier_runs(self.run)]
 
-    def _results_of_earlier(self) -> list[str]:
+    def earlier_results(self) -> list[str]:
+        """The fingerprints of those sets' files."""
         return [file_fingerprint(path) for path in self._earlier()]
 
     def _steering(self, turns: Iterable[LoggedTurn]) -> Steering:
@@ -414,7 +332,7 @@ STAGE_METHODS: dict[str, Callable[[Pipeline], StageReport]] = {
     "train": Pipeline.train,
     "evaluate": Pipeline.evaluate,
 }
-_IDENTITY, _PROMOTED = ".identity", ".promoted"
+_PROMOTED = ".promoted"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from shopbot import CheckpointStore, home, locate_model, render_prompt
 from shopbot_refine.dataset import fingerprint
 from shopbot_refine.evaluate import find_contender, run_evaluate
 from shopbot_refine.gate import Verdict, record
+from shopbot_refine.learning import is_same_training
 from shopbot_refine.manifest import describe_student, take_in
 from shopbot_refine.pipeline import Pipeline, Progress
 from shopbot_refine.scores import Pair, read_pairs
@@ -86,7 +87,7 @@ def shrink(pipeline: Pipeline, *, epochs: float = EPOCHS, lr: float = LR) -> Shr
             settings=settings,
             render=render_prompt,
             progress=lambda now: pipeline.watch(Progress("shrink", now.step, now.steps, now.left_s)),
-            fresh=not pipeline.is_same_training(output, identity),
+            fresh=not is_same_training(output, identity),
         )
         manifest = describe_student(output, report, examples=examples, parent=parent.manifest, name=name)
         return manifest.base.sha256, report.examples, report.as_json()
