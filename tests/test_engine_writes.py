@@ -235,6 +235,24 @@ def test_a_connection_that_breaks_just_after_the_write(
     assert_wrote(read_back, "cancel_order", order=ORDER)
 
 
+def test_a_yes_that_is_sent_again_after_a_crash_has_one_answer(
+    read_back: Conversation, second_bot: Bot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execute = read_back.store.execute
+
+    def crash(*arguments: Any, **options: Any) -> None:
+        execute(*arguments, **options)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(read_back.store, "execute", crash)
+        with pytest.raises(KeyboardInterrupt):
+            read_back.session.ask("yes", request_id="r")
+    reply = second_bot.ask(read_back.session.id, "yes", request_id="r")
+    assert "did go through" in reply.text and "\n\n" not in reply.text, reply.text
+    assert reply.awaiting is None and not reply.acts
+
+
 def back_office(store: Store, change: Callable[[Unit], None]) -> None:
     """Somebody in the shop changes a record while the customer thinks."""
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
+from time import sleep
 from types import TracebackType
 from typing import Any
 
@@ -28,7 +29,7 @@ from shopbot.plugins import PluginManager
 from shopbot.serving import Serving, Successor
 from shopbot.session import SessionState, SessionView
 from shopbot.session import load as load_state
-from shopbot.sessions import TRIES, Sessions
+from shopbot.sessions import Sessions
 from shopbot.stages import Observer
 from shopbot.store import Feedback, Message, SessionMode, Store
 from shopbot.textindex import plain
@@ -37,6 +38,11 @@ from shopbot.transcript import Recorder
 from shopbot.turn import Request, TurnTaker
 from shopbot.types import Reply
 from shopbot.understand import NO_DIALOGUE, Understood
+
+#: How long a turn waits after each try that met another process in its session. One that is writing is given the first
+#: tries' time to end; then it is taken for dead, and the turn goes on from where it was.
+_WAITS_S = (0.02, 0.04, 0.08, 0.16, 0.32, 0.64)
+_PATIENT_TRIES = 4
 
 
 class Bot:
@@ -242,15 +248,15 @@ class Bot:
         """Take a turn, after those of the session that are under way."""
         self._sessions.purge()
         with self._sessions.lock(request.session_id):
-            for attempt in range(TRIES):
+            for attempt, wait_s in enumerate(_WAITS_S):
                 try:
                     with self._serving.turn() as mind:
-                        return self._taker.take(mind, request)
+                        return self._taker.take(mind, request, takes_over=attempt >= _PATIENT_TRIES)
                 except ConflictError:
                     # another process took a turn of this session in between; what it wrote is in the ledger
-                    if attempt == TRIES - 1:
-                        raise
-        raise AssertionError("unreachable")
+                    sleep(wait_s)
+            with self._serving.turn() as mind:
+                return self._taker.take(mind, request, takes_over=True)
 
     def view(self, session_id: str) -> SessionView:
         """A read-only look at a session."""

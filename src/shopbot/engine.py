@@ -110,18 +110,26 @@ class Engine:
         if not out.texts:
             out.say(phrases.IDENTIFIED if state.customer_id else phrases.NOT_IDENTIFIED)
 
-    def recover(self, state: SessionState, out: Outcome, save: Save) -> None:
-        """After a crash during a write: tell the customer whether it went through, from the store's ledger."""
+    def recover(self, state: SessionState, out: Outcome, save: Save) -> bool:
+        """After a crash during a write: tell the customer whether it went through, from the store's ledger.
+
+        True if there was such a write and it went through.
+        """
         frame = state.frame
-        if frame is None or frame.stage != "writing":
-            return
+        if frame is None or not state.is_writing:
+            return False
         written = self._settled(frame, save)
-        if written is not None:
-            out.say(phrases.WENT_THROUGH.format(text=written.result.get("text", "")))
-            self._finish(state, frame)
-        else:
+        if written is None:
             frame.stage = "open"
             out.say(phrases.DID_NOT_GO_THROUGH)
+            return False
+        out.say(phrases.WENT_THROUGH.format(text=written.result.get("text", "")))
+        self._finish(state, frame)
+        return True
+
+    def go_on(self, state: SessionState, message: str, out: Outcome) -> None:
+        """Go on with what is left to do, if anything is; the message has nothing new to say."""
+        self._advance(state, message, out)
 
     def _settled(self, frame: Frame, save: Save) -> Written | None:
         """What the ledger says of a write that was begun, once nobody can be about to do it any more.

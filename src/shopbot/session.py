@@ -94,6 +94,11 @@ class SessionState:
         """The task in hand."""
         return self.frames[0] if self.frames else None
 
+    @property
+    def is_writing(self) -> bool:
+        """Whether a write was begun whose end is not in the state: a process is at it, or died over it."""
+        return self.frame is not None and self.frame.stage == "writing"
+
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
 

@@ -20,7 +20,7 @@ from shopbot.transcript import Recorder
 from shopbot.types import Reply
 
 #: How often something is tried when another process was faster.
-TRIES = 3
+_TRIES = 3
 _MAX_LOCKS = 10_000
 _PURGE_EVERY_S = 3600.0
 #: Boxes' clocks differ, and a turn that was under way is recorded just after its session was erased.
@@ -100,7 +100,7 @@ class Sessions:
     def change(self, session_id: str, edit: Callable[[SessionState], bool]) -> SessionState | None:
         """Save what ``edit`` makes of a session, against other processes too; None if it says that nothing changed."""
         with self.lock(session_id):
-            for attempt in range(TRIES):
+            for attempt in range(_TRIES):
                 state, version = load(self._store, session_id)
                 if not edit(state):
                     return None
@@ -108,7 +108,7 @@ class Sessions:
                     self._store.save_session(session_id, state.as_json(), version=version)
                     return state
                 except ConflictError:
-                    if attempt == TRIES - 1:
+                    if attempt == _TRIES - 1:
                         raise
         raise AssertionError("unreachable")
 

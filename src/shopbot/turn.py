@@ -11,8 +11,10 @@ from shopbot import phrases
 from shopbot.calls import Play
 from shopbot.cards import order_cards
 from shopbot.config import Config
+from shopbot.confirmation import is_yes
 from shopbot.deferral import Deferrer
 from shopbot.engine import Outcome
+from shopbot.errors import ConflictError
 from shopbot.events import OnActs
 from shopbot.minds import Mind
 from shopbot.plugins import PluginManager
@@ -63,11 +65,14 @@ class TurnTaker:
         #: Whether the backend failed when it was last asked.
         self.has_failed = False
 
-    def take(self, mind: Mind, request: Request) -> Reply:
-        """Answer one message. :class:`~shopbot.errors.ConflictError` if another process took a turn in between."""
+    def take(self, mind: Mind, request: Request, *, takes_over: bool = True) -> Reply:
+        """Answer one message. :class:`~shopbot.errors.ConflictError` if another process took a turn in between or,
+        unless this one ``takes_over``, is writing, or died over it."""
         state, version = load(self._store, request.session_id)
         if request.id and (said := self._store.messages(request.session_id, request_id=request.id)):
             return _reply_again(state, said)
+        if state.is_writing and not takes_over:
+            raise ConflictError("A write of this conversation is under way.", remedy="Try again in a moment.")
         stages = Stages(tuple(self.observers))
         with stages("turn"):
             return self._take(mind, request, state, version, stages)
@@ -83,12 +88,15 @@ class TurnTaker:
         out, read = Outcome(stages=stages), Reading()
         with stages("guard"):
             text, refusal = self._guard(request.message, state)
-            mind.engine.recover(state, out, save)
+            went_through = mind.engine.recover(state, out, save)
             self._plugins.before_turn(SessionView.of(state), text)
         if refusal is not None:
             out.say(refusal)
         elif state.mode == "human":
             out.handoff = _with_human_agent(state)
+        elif went_through and is_yes(text):  # the yes that was interrupted, sent again: it has its answer
+            with stages("plan"):
+                mind.engine.go_on(state, text, out)
         elif request.play is not None:
             with stages("plan"):
                 read = Reading(request.play(mind.engine, state, text, out, save))

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +120,28 @@ def test_a_session_stays_with_its_box(boxes: Boxes) -> None:
         assert sorted(took) == [0, 4]
 
 
+def test_the_same_yes_at_both_boxes_at_once(boxes: Boxes) -> None:
+    """As it comes when a connection is lost while the first box is still at it."""
+    balance = boxes.gift_card()
+
+    def ask(address: str, visitor: Visitor, start: threading.Barrier) -> httpx.Response:
+        start.wait(30)
+        body = {"text": "yes", "request_id": "yes"}
+        return boxes.http.post(f"{address}{visitor.path}/messages", json=body, headers=visitor.key)
+
+    with ThreadPoolExecutor(2) as pool:
+        for number in range(1, 21):
+            visitor, start = Visitor(boxes.client), threading.Barrier(2)
+            visitor.say("I am ada@example.com", "who")
+            visitor.say("plant a tree", "wish")
+            first, second = pool.map(ask, boxes.addresses, [visitor] * 2, [start] * 2)
+            assert first.status_code == second.status_code == 200, (first.text, second.text)
+            assert first.json() == second.json(), "one request, one answer"
+            assert "A tree is planted." in first.json()["reply"]
+            assert boxes.ledger(visitor.id) == ["plant_tree"] and boxes.gift_card() == balance - number
+            assert [role for role, _ in visitor.said()] == ["customer", "bot"] * 3
+
+
 @pytest.mark.parametrize("is_sticky", [True, False])
 def test_a_box_killed_in_the_middle_of_a_write(boxes: Boxes, giver: Visitor) -> None:
     balance = boxes.gift_card()
@@ -176,13 +199,16 @@ def test_a_box_killed_while_it_streams(boxes: Boxes, visitor: Visitor) -> None:
     visitor.say("hello", "0")
     boxes.close_door("reading")
     seen: list[tuple[str, dict[str, Any], str]] = []
-    broken = threading.Event()
+    caught_up, broken = threading.Event(), threading.Event()
 
     def follow() -> None:
         headers = {**visitor.key, "Accept": "text/event-stream"}
         try:
             with boxes.client.stream("GET", f"{visitor.path}/events", headers=headers) as response:
-                seen.extend(events(response))
+                for one in events(response):
+                    seen.append(one)
+                    if len(seen) == 3:
+                        caught_up.set()
         except httpx.HTTPError:
             broken.set()
 
@@ -197,6 +223,7 @@ def test_a_box_killed_while_it_streams(boxes: Boxes, visitor: Visitor) -> None:
 
     following = threading.Thread(target=follow)
     following.start()
+    assert caught_up.wait(30)
     with pytest.raises(httpx.RemoteProtocolError):
         ask_and_kill()
     following.join(30)
