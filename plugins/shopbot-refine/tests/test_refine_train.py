@@ -331,6 +331,23 @@ def test_going_on_from_a_parent_starts_at_its_loss(
         run(few_examples, tiny_base, tmp_path / "other", render, **{**settings, "rank": 4})
 
 
+def test_what_is_saved_keeps_a_share_of_the_parent(
+    tiny_base: Path, few_examples: list[Example], render: Render, tmp_path: Path
+) -> None:
+    run(few_examples, tiny_base, tmp_path / "parent", render, max_steps=10, lr=1e-2)
+    parent = tmp_path / "parent" / "lora.gguf"
+    weights = []
+    for keep in (0.0, 0.25):
+        output = tmp_path / f"child-{keep}"
+        run(few_examples, tiny_base, output, render, max_steps=10, lr=1e-2, init_lora=parent, keep=keep)
+        weights.append(load_lora_gguf(output / "lora.gguf", heads=HEADS, kv_heads=KV_HEADS).weights)
+    kept = load_lora_gguf(parent, heads=HEADS, kv_heads=KV_HEADS).weights
+    learnt, mixed = weights
+    assert any(not torch.allclose(learnt[name], kept[name], atol=1e-3) for name in kept)
+    for name, weight in mixed.items():
+        assert torch.allclose(weight, 0.75 * learnt[name] + 0.25 * kept[name], atol=2e-3)
+
+
 # ── what cannot be trained ──────────────────────────────────────────────────────────────────────────────────────
 
 

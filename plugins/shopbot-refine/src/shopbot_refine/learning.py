@@ -44,6 +44,7 @@ def train(pipeline: Pipeline) -> StageReport:
         token_budget=wanted.token_budget,
         seed=wanted.seed,
         init_lora=parent.lora_path,
+        keep=wanted.keep,
     )
     output = pipeline.folder / "train"
     parts = [

@@ -29,7 +29,7 @@ class RunSettings:
     through the rows (empty: the one that is configured; the same comes out of each). ``recordings`` are files of
     recorded answers beside the shipped ones; ``eval_sets`` files of cases to judge on, and never to train on.
     ``replay``: how many examples of the seed set are learnt again with the new ones, so that nothing is forgotten.
-    ``lr``, ``epochs``, ``max_steps`` and ``token_budget`` are those of the train stage.
+    ``lr``, ``epochs``, ``max_steps``, ``token_budget`` and ``keep`` are those of the train stage.
 
     A run may be one ``generation`` of ``generations``: ``previous`` is then the run before it, ``confusions`` (wrong
     act, right act, times) and ``missed`` (act, times) what that one's candidate got wrong. ``shrink``: the share of the
@@ -51,6 +51,7 @@ class RunSettings:
     epochs: float = 1.0
     max_steps: int | None = None
     token_budget: int = 1280
+    keep: float = 0.0
     seed: int = 0
     generation: int = 1
     generations: int = 1

@@ -70,6 +70,7 @@ class _LoraLearner:
         )
         if settings.init_lora:
             self._start_from(settings.init_lora)
+        self._parent = self._adapter.copy() if settings.init_lora and settings.keep else {}
         self.copy, self.set, self.logits = self._adapter.copy, self._adapter.set, self._model.logits
 
     @property
@@ -80,9 +81,11 @@ class _LoraLearner:
         return self._model.hidden_states(tokens, self._adapter, shared=shared)
 
     def save(self, path: Path, weights: AdapterWeights) -> None:
+        keep = self._settings.keep
+        mixed = {name: torch.lerp(weights[name], parent, keep) for name, parent in self._parent.items()}
         save_lora_gguf(
             path,
-            weights,
+            mixed or weights,
             alpha=self._settings.alpha,
             heads=self._model.heads,
             kv_heads=self._model.kv_heads,

@@ -40,6 +40,13 @@ _ENGINES = ("local", "ray")
 )
 @click.option("--epochs", default=1.0, show_default=True, help="How often every example is seen.")
 @click.option("--lr", default=4e-4, show_default=True, help="The highest learning rate.")
+@click.option(
+    "--keep",
+    default=0.0,
+    show_default=True,
+    type=click.FloatRange(0, 1, max_open=True),
+    help="The parent's share in the new weights: the more, the less is forgotten, and learnt.",
+)
 @click.option("--max-steps", type=click.IntRange(min=1), help="Stop training after this many steps.")
 @click.option(
     "--seed", default=0, show_default=True, help="The same seed, logs and answers give the same training set."
@@ -77,6 +84,7 @@ def run(
     replay: int,
     epochs: float,
     lr: float,
+    keep: float,
     max_steps: int | None,
     seed: int,
     last: str | None,
@@ -108,6 +116,7 @@ def run(
         replay=replay,
         epochs=epochs,
         lr=lr,
+        keep=keep,
         max_steps=max_steps,
         seed=seed,
         generations=generations,
