@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-REPLY_KEYS = ["reply", "acts", "tool_calls", "cards", "awaiting", "handoff", "timings_ms", "tokens"]
+REPLY_KEYS = ["reply", "acts", "tool_calls", "cards", "awaiting", "handoff", "timings_ms", "tokens", "explain"]
 
 
 def test_ask_prints_the_reply_and_names_the_session(program: Any) -> None:

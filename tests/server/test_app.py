@@ -13,7 +13,7 @@ import pytest
 import shopbot
 from shopbot.identity import sign_token
 
-REPLY_KEYS = ["reply", "acts", "tool_calls", "cards", "awaiting", "handoff", "timings_ms", "tokens", "seq"]
+REPLY_KEYS = ["reply", "acts", "tool_calls", "cards", "awaiting", "handoff", "timings_ms", "tokens", "explain", "seq"]
 
 
 def test_a_conversation(visitor: Any) -> None:
