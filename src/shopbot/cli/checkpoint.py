@@ -63,8 +63,13 @@ def show(name: str, as_json: bool) -> None:
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @json_option
 def add(folder: Path, as_json: bool) -> None:
-    """Take in a checkpoint that was made elsewhere, its hashes checked. It is not in force until it is promoted."""
-    added = _store().add(folder).manifest
+    """Take in a checkpoint that was made elsewhere, or a published MLC artefact, its hashes checked.
+
+    It is not in force until it is promoted.
+    """
+    from shopbot.published import is_artefact, take_in
+
+    added = take_in(folder) if is_artefact(folder) else _store().add(folder).manifest
     if as_json:
         print_json(added.as_json())
     else:

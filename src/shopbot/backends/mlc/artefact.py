@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from shopbot.backends.mlc.config import ModelConfig, parse_chat_config
-from shopbot.backends.mlc.index import INDEX_NAMES, REMEDY, Index, Shard, read_index, read_limited
+from shopbot.backends.mlc.index import INDEX_NAMES, REMEDY, Index, Shard, find_index, read_index, read_limited
 from shopbot.backends.mlc.quantization import QUANTIZATIONS, Array, ParameterSpec, Quantization, parameter_specs
 from shopbot.errors import ModelCorruptError, ModelError, ModelNotFoundError
 from shopbot.files import require_disk, sync
@@ -39,6 +39,7 @@ class Artefact:
     stop_tokens: tuple[int, ...]
     weight_bytes: int
     index: Index
+    index_file: str
 
     @classmethod
     def open(cls, folder: Path) -> Artefact:
@@ -49,7 +50,8 @@ class Artefact:
         """
         chat = _read_chat_config(folder)
         config, quantization = parse_chat_config(chat), _quantization(chat)
-        index, specs = read_index(folder), parameter_specs(config, quantization)
+        index_file = find_index(folder)
+        index, specs = read_index(folder / index_file), parameter_specs(config, quantization)
         _require_parameters(index, specs)
         weight_bytes = sum(spec.nbytes for spec in specs)
         for shard in index.shards:
@@ -66,6 +68,7 @@ class Artefact:
             stop_tokens=_stop_tokens(chat),
             weight_bytes=weight_bytes,
             index=index,
+            index_file=index_file,
         )
 
     def read(self) -> Iterator[tuple[str, Array]]:

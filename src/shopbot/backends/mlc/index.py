@@ -97,22 +97,25 @@ class Index(_Part):
         return found
 
 
-def read_index(folder: Path) -> Index:
-    """Read the index of the artefact in ``folder``. Raises :class:`ModelCorruptError` for anything that is none."""
+def find_index(folder: Path) -> str:
+    """The name of the index of the artefact in ``folder``. Raises :class:`ModelCorruptError` where there is none."""
     for name in INDEX_NAMES:
         if (folder / name).is_file():
-            break
-    else:
-        raise ModelCorruptError(f"{folder} has no {' or '.join(INDEX_NAMES)}.", remedy=REMEDY)
+            return name
+    raise ModelCorruptError(f"{folder} has no {' or '.join(INDEX_NAMES)}.", remedy=REMEDY)
+
+
+def read_index(path: Path) -> Index:
+    """Read an index. Raises :class:`ModelCorruptError` for anything that is none."""
     try:
-        return Index.model_validate_json(read_limited(folder / name))
+        return Index.model_validate_json(read_limited(path))
     except pydantic.ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])[:200]
         reason = f"{where or 'the file'}: {first['msg'][:300]}"
     except (OSError, ValueError, RecursionError) as error:
         reason = str(error)
-    raise ModelCorruptError(f"{folder / name} cannot be used: {reason}.", remedy=REMEDY)
+    raise ModelCorruptError(f"{path} cannot be used: {reason}.", remedy=REMEDY)
 
 
 def read_limited(path: Path, limit: int = MAX_INDEX_BYTES) -> bytes:
