@@ -111,6 +111,13 @@ def test_an_interpreter_that_the_user_cannot_reach(tmp_path: Path) -> None:
     assert not (tmp_path / "home").exists()
 
 
+def test_a_user_goes_with_the_system(program: Any) -> None:
+    result = program.run("service", "install", "--dry-run", "--user", "kim")
+    assert result.returncode == 2 and "--system" in result.stderr
+    printed = program.run("service", "install", "--dry-run", "--system", "--user", "nobody").stdout
+    assert "User=nobody\n" in printed and "ProtectSystem=strict" in printed
+
+
 def test_show_prints_what_is_installed(program: Any, tmp_path: Path) -> None:
     before = program.run("service", "show", XDG_CONFIG_HOME=str(tmp_path))
     assert (before.returncode, before.stdout) == (1, "") and "shopbot service install" in before.stderr

@@ -14,7 +14,7 @@ from shopbot.cli.invocation import Invocation, pass_invocation, printable, say
 if TYPE_CHECKING:
     from shopbot.systemd.unit import Service
 
-_SYSTEM_HOME = "/var/lib/shopbot"
+_SYSTEM_HOME, _SYSTEM_USER = "/var/lib/shopbot", "shopbot"
 
 
 def _system_option(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -29,10 +29,10 @@ def service() -> None:
 
 @service.command()
 @_system_option
-@click.option("--user", default="shopbot", show_default=True, help="With --system: the user that it runs as.")
+@click.option("--user", help=f"With --system: the user that it runs as.  [default: {_SYSTEM_USER}]")
 @click.option("--dry-run", "is_dry", is_flag=True, help="Print the unit, and change nothing.")
 @pass_invocation
-def install(invocation: Invocation, is_system: bool, user: str, is_dry: bool) -> None:
+def install(invocation: Invocation, is_system: bool, user: str | None, is_dry: bool) -> None:
     """Write the unit for this interpreter, home and configuration, and start it.
 
     Settings from the environment are not taken over: they belong into shopbot.toml or, where they are secret, into
@@ -42,8 +42,10 @@ def install(invocation: Invocation, is_system: bool, user: str, is_dry: bool) ->
     from shopbot.systemd.control import Systemd
     from shopbot.systemd.unit import ENVIRONMENT_FILE, unit_text
 
+    if user and not is_system:
+        raise click.UsageError("--user goes with --system; without it, the service runs as you.")
     systemd = Systemd(is_system=is_system)
-    made = _service(invocation, user if is_system else None)
+    made = _service(invocation, (user or _SYSTEM_USER) if is_system else None)
     text = unit_text(made)
     systemd.verify(text)
     _name_settings_left_out(made.home / ENVIRONMENT_FILE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -75,6 +76,8 @@ class Systemd:
                 self.file.unlink(missing_ok=True)
             else:
                 write_atomic(self.file, before)
+            with contextlib.suppress(ShopbotError):
+                self._ask("daemon-reload")
             raise
         self._ask("restart", NAME, timeout_s=_START_TIMEOUT_S)
 
