@@ -52,7 +52,7 @@ def plot(found: dict[str, Any], path: Path) -> None:
         panel.set_ylim(0, 1)
         panel.spines[["top", "right"]].set_visible(False)
     panels[0][0].set_ylabel("share right (95 % interval)")
-    panels[0][-1].legend(frameon=False, fontsize=8)
+    panels[0][-1].legend(*panels[0][0].get_legend_handles_labels(), frameon=False, fontsize=8)
     figure.tight_layout()
     figure.savefig(path, metadata={"Date": None})
     plt.close(figure)

@@ -105,10 +105,10 @@ async def _events(turn: _Turn, understood: _Understood) -> AsyncGenerator[bytes,
         problem = explain(error)
         yield event("error", {"status": problem.status, **problem.as_json()}, next(numbers))
         return
-    for one in reply_events(reply):
-        if isinstance(one, DeltaEvent):
-            yield event("delta", {"text": one.text}, next(numbers))
-    yield event("reply", _answer(reply, seq), next(numbers))
+    deltas = [one.text for one in reply_events(reply) if isinstance(one, DeltaEvent)]
+    told = [event("delta", {"text": text}, next(numbers)) for text in deltas]
+    # all is known by now, and a write costs more than what it carries
+    yield b"".join([*told, event("reply", _answer(reply, seq), next(numbers))])
 
 
 def _answer(reply: Reply, seq: int | None) -> dict[str, Any]:
