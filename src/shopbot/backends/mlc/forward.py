@@ -74,7 +74,7 @@ def _attention(mixed: Array, norms: list[Array] | None, cosines: tuple[Array, Ar
 
 
 def _normed(states: Array, weight: Array, config: ModelConfig) -> Array:
-    square = np.mean(states * states, axis=-1, keepdims=True, dtype=np.float64)
+    square = np.square(states, dtype=np.float64).mean(axis=-1, keepdims=True)
     return np.asarray(states / np.sqrt(square + config.rms_norm_eps).astype(np.float32) * weight)
 
 
