@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from shopbot import memory
 from shopbot.backends import BackendSettings
-from shopbot.backends.gguf import TEMPLATE_TOKENS, GgufBackend
+from shopbot.backends.control import TEMPLATE_TOKENS
+from shopbot.backends.gguf import GgufBackend
 from shopbot.backends.probe import checked_hash, mark_checked
 from shopbot.errors import BackendError, ModelCorruptError, ModelError
 

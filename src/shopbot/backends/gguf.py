@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import codecs
 import os
-import re
 import secrets
 import shutil
 import sys
@@ -20,12 +19,11 @@ from typing import Any
 
 from shopbot import memory
 from shopbot.backends import BackendSettings, Completion, Token
+from shopbot.backends.control import Inert
 from shopbot.backends.probe import checked_hash, mark_checked, probe
 from shopbot.errors import BackendError, ModelError
 from shopbot.header import ModelHeader, read_header, require_base, require_lora_fits
 
-#: The only control tokens that a prompt may hold; every other one in it is a customer's text and stays text.
-TEMPLATE_TOKENS = frozenset({"<|im_start|>", "<|im_end|>"})
 MAX_THREADS = 4
 #: What the engine takes beside weights and cache, measured with the default model.
 _OVERHEAD_BYTES = 96 << 20
@@ -45,7 +43,7 @@ class GgufBackend:
     def __init__(self, settings: BackendSettings) -> None:
         header = check(settings)
         self.threads = settings.threads or default_threads()
-        self._inert = _control_pattern(header.control_tokens)
+        self.as_text = Inert(header.control_tokens)
         self._idle = threading.Condition()
         self._running = 0
         self._server: Any = _start(settings, header, self.threads)
@@ -73,12 +71,6 @@ class GgufBackend:
         if bias:
             request["logit_bias"] = [[word, value] for word, value in bias.items()]
         return _completion(self._ask(request))
-
-    def as_text(self, prompt: str) -> str:
-        """``prompt`` with every control token that is none of :data:`TEMPLATE_TOKENS` broken up by a space."""
-        # A lone surrogate is no text, and the engine refuses it.
-        prompt = prompt.encode("utf-8", "replace").decode("utf-8")
-        return self._inert.sub(_break_up, prompt) if self._inert else prompt
 
     def close(self) -> None:
         """Free the engine once the calls that run are answered. May be called twice."""
@@ -207,16 +199,6 @@ def _require_memory(header: ModelHeader, settings: BackendSettings, lora_bytes: 
             f"{header.path} needs about {needed >> 20} MiB of memory, {available >> 20} MiB are free.",
             remedy="Set fewer model.slots or a smaller model.context, use a smaller model, or stop other programs.",
         )
-
-
-def _control_pattern(tokens: Iterable[str]) -> re.Pattern[str] | None:
-    inert = sorted((token for token in tokens if token not in TEMPLATE_TOKENS), key=len, reverse=True)
-    return re.compile("|".join(map(re.escape, inert))) if inert else None
-
-
-def _break_up(match: re.Match[str]) -> str:
-    token = match[0]
-    return f"{token[0]} {token[1:]}" if len(token) > 1 else " "
 
 
 def _completion(answer: Mapping[str, Any]) -> Completion:
