@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from shopbot.backends import BackendSettings, ModelBackend
+from shopbot.backends import BackendFactory, BackendSettings, ModelBackend
 from shopbot.backends.absent import AbsentBackend
 from shopbot.checkpoint import CheckpointStore, Manifest
 from shopbot.config import Config, home
@@ -73,7 +73,6 @@ def make_understanding(
 
 def open_backend(config: Config, plugins: PluginManager) -> Opened:
     """The configured backend with the configured, promoted or shipped checkpoint."""
-    from shopbot.backends.gguf import GgufBackend
     from shopbot.models import locate_model
 
     threads = config.model.threads or min(4, os.cpu_count() or 1)
@@ -93,8 +92,23 @@ def open_backend(config: Config, plugins: PluginManager) -> Opened:
         raise ConfigError(
             f"Checkpoint '{checkpoint.manifest.name}' is of another prompt format.", remedy="Update shopbot."
         )
-    model = locate_model(checkpoint.base_source(config.model.source), sha256=checkpoint.manifest.base.sha256)
+    manifest = checkpoint.manifest
+    if manifest.compiled is None:
+        model = locate_model(checkpoint.base_source(config.model.source), sha256=manifest.base.sha256)
+    else:
+        model = checkpoint.folder
     settings = BackendSettings(
         model, checkpoint.lora_path, threads=threads, slots=config.model.slots, context=config.model.context
     )
-    return checkpoint.manifest, GgufBackend(settings)
+    return manifest, _engine_of(manifest)(settings)
+
+
+def _engine_of(manifest: Manifest) -> BackendFactory:
+    """The backend that a checkpoint of this box is made for."""
+    if manifest.compiled is not None:
+        from shopbot.backends.mlc.backend import MLCBackend
+
+        return MLCBackend
+    from shopbot.backends.gguf import GgufBackend
+
+    return GgufBackend

@@ -27,8 +27,10 @@ def write_model(
     metadata: dict[str, Any] | None = None,
     tensors: dict[str, np.ndarray] | None = None,
     adds_bos: bool = False,
+    spread: float = 0.25,
 ) -> Path:
-    """Write a model that llama.cpp loads. ``metadata`` and ``tensors`` are added, or stand in for its own."""
+    """Write a model that llama.cpp loads. ``metadata`` and ``tensors`` are added, or stand in for its own; ``spread``:
+    of the weights."""
     writer = gguf.GGUFWriter(path, architecture)
     writer.add_type(gguf.GGUFType.MODEL)
     writer.add_file_type(gguf.LlamaFileType.ALL_F32)
@@ -47,7 +49,7 @@ def write_model(
     _add_tokenizer(writer, pre, adds_bos)
     for key, value in (metadata or {}).items():
         {str: writer.add_string, int: writer.add_uint32, float: writer.add_float32}[type(value)](key, value)
-    for name, array in {**_weights(architecture, is_tied, len(tokens())), **(tensors or {})}.items():
+    for name, array in {**_weights(architecture, is_tied, len(tokens()), spread), **(tensors or {})}.items():
         writer.add_tensor(name, array)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
@@ -75,7 +77,7 @@ def _add_tokenizer(writer: gguf.GGUFWriter, pre: str, adds_bos: bool) -> None:
     writer.add_add_bos_token(adds_bos)
 
 
-def _weights(architecture: str, is_tied: bool, vocabulary: int) -> dict[str, np.ndarray]:
+def _weights(architecture: str, is_tied: bool, vocabulary: int, spread: float) -> dict[str, np.ndarray]:
     chance, size = np.random.default_rng(0), head_size(architecture)
     query, key = HEADS * size, SHARED * size
     shapes: dict[str, tuple[int, ...]] = {"token_embd.weight": (vocabulary, HIDDEN), "output_norm.weight": (HIDDEN,)}
@@ -92,5 +94,5 @@ def _weights(architecture: str, is_tied: bool, vocabulary: int) -> dict[str, np.
             shapes |= {f"{at}.attn_q_norm.weight": (size,), f"{at}.attn_k_norm.weight": (size,)}
         shapes |= {f"{at}.attn_output.weight": (HIDDEN, query), f"{at}.ffn_down.weight": (HIDDEN, INNER)}
         shapes |= {f"{at}.ffn_gate.weight": (INNER, HIDDEN), f"{at}.ffn_up.weight": (INNER, HIDDEN)}
-    weights = {name: chance.standard_normal(shape, dtype=np.float32) / 4 for name, shape in shapes.items()}
-    return {name: 1 + array / 2 if "norm" in name else array for name, array in weights.items()}
+    weights = {name: chance.standard_normal(shape, dtype=np.float32) * spread for name, shape in shapes.items()}
+    return {name: 1 + array if "norm" in name else array for name, array in weights.items()}

@@ -44,7 +44,7 @@ def test_nothing_is_lost_where_nothing_changes() -> None:
 
 @pytest.mark.parametrize(
     ("cosine", "perplexity", "is_good"),
-    [(0.9995, 20.1, True), (0.9985, 20.0, False), (0.9999, 20.7, False), (0.9999, 18.0, True)],
+    [(0.9955, 20.1, True), (0.9945, 20.0, False), (0.9999, 20.7, False), (0.9999, 18.0, True)],
 )
 def test_what_is_good(cosine: float, perplexity: float, is_good: bool) -> None:
     found = Quality(256, perplexity, 20.0, cosine, 0.97)

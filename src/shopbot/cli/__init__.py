@@ -27,7 +27,7 @@ _COMMANDS = {
         "shopbot.cli.mcp:mcp",
         "Offer the shop's tools to another model: an MCP server on stdin and stdout, for one customer.",
     ),
-    "model": ("shopbot.cli.model:model", "List, pull, show and verify models."),
+    "model": ("shopbot.cli.model:model", "List, pull, show, verify and compile models."),
     "operator-key": ("shopbot.cli.operator_key:operator_key", "Keys to the operator's part of the HTTP API."),
     "plugins": ("shopbot.cli.plugins:plugins", "List, write and check plugins."),
     "serve": ("shopbot.cli.serve:serve", "Serve the chat page and the HTTP API."),

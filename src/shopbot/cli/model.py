@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
 
-from shopbot.cli.invocation import json_option, print_json, printable, say
+from shopbot.cli.invocation import Invocation, json_option, pass_invocation, print_json, printable, say
 
 if TYPE_CHECKING:
     from shopbot.sources import Progress, Source
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def model() -> None:
-    """List, pull, show and verify models."""
+    """List, pull, show, verify and compile models."""
 
 
 @model.command("list")
@@ -107,6 +107,56 @@ def verify(name: str, as_json: bool) -> None:
         click.echo(printable(f"{entry.name}: right, SHA-256 {entry.sha256}"))
     else:
         click.echo(printable(f"{entry.name}: a whole GGUF file; no hash is known to compare with"))
+
+
+@model.command("compile")
+@click.argument("checkpoint", default="")
+@click.option("--format", type=click.Choice(["mlc"]), expose_value=False, help="What to make: mlc.")
+@click.option(
+    "--quantization", default="q8", show_default=True, help="q8, q0f16, q0f32, or q4f32_1, which loses a lot."
+)
+@click.option(
+    "--target", default="native", show_default=True, help="The processor: native, x86-64-v3, x86-64-v4, aarch64, …"
+)
+@json_option
+@pass_invocation
+def compile_(invocation: Invocation, checkpoint: str, quantization: str, target: str, as_json: bool) -> None:
+    """Compile a checkpoint with MLC, its LoRA adapter merged, as a checkpoint that TVM runs.
+
+    Without CHECKPOINT the one in force. What the conversion loses is measured; one that loses too much does not pass
+    its gate. The result is not in force until it is promoted. Needs the extra 'mlc'.
+    """
+    from shopbot.backends.mlc.quantization import parse_quantization
+    from shopbot.compiling import compile_checkpoint
+
+    form = parse_quantization(quantization)
+    if form.is_lossy:
+        say(f"{form.name} on a base that has few bits already costs a lot of quality; q8 is the form for it.")
+    with step_bar() as progress:
+        made = compile_checkpoint(
+            checkpoint, config=invocation.config, quantization=form, target=target, progress=progress
+        )
+    if as_json:
+        print_json(made.as_json())
+        return
+    click.echo(printable(f"Compiled: {made.name}. {made.gate.report[:1].upper()}{made.gate.report[1:]}."))
+    if made.gate.passed:
+        click.echo(printable(f"Put it in force with 'shopbot checkpoint promote {made.name}'."))
+    else:
+        say(printable(f"{made.name} did not pass its gate; 'checkpoint promote' takes it with --force only."))
+
+
+@contextmanager
+def step_bar() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar on stderr for work in steps: call it with what is being done, how much of it is done, and of how much."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda doing, done, total: bar.update(task, description=doing, completed=done, total=total or None)
 
 
 @contextmanager
