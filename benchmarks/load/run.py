@@ -23,7 +23,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, median
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import psutil
@@ -37,6 +37,7 @@ from shopbot.models import locate_model
 from shopbot.understand import render_prompt
 
 _CONTEXT = 1024
+_Work = TypeVar("_Work")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +78,11 @@ def _compare(url: str, chats: int, turns: int, rounds: int) -> dict[str, Any]:
     plain: list[list[Taken]] = []
     rates: list[tuple[float, float]] = []
     with httpx.Client(base_url=url, timeout=120, limits=httpx.Limits(max_connections=2 * chats)) as http:
-        written = {message: _say(http, message).written for message in MESSAGES}
+        written = {message: _turn(http, _start(http), message).written for message in MESSAGES}
         for _ in range(rounds):
-            taken, rate = _round(messages, chats, lambda message: _say(http, message))
+            # chats that are under way: their start is not the turn's
+            begun = [(_start(http), message) for message in messages]
+            taken, rate = _round(begun, chats, lambda one: _turn(http, *one))
             done, bare_rate = _round(messages, chats, lambda message: _bare(bare, message, written[message]))
             served.append(taken)
             plain.append(done)
@@ -120,22 +123,22 @@ def _soak(url: str, process: psutil.Process, chats: int, turns: int) -> dict[str
     }
 
 
-def _round(messages: Sequence[str], chats: int, take: Callable[[str], Taken]) -> tuple[list[Taken], float]:
-    """All messages, so many at once; and how many a second."""
+def _round(work: Sequence[_Work], chats: int, take: Callable[[_Work], Taken]) -> tuple[list[Taken], float]:
+    """All of it, so many at once; and how many a second."""
     began = time.monotonic()
     with ThreadPoolExecutor(chats) as pool:
-        taken = list(pool.map(take, messages))
-    return taken, len(messages) / (time.monotonic() - began)
+        taken = list(pool.map(take, work))
+    return taken, len(work) / (time.monotonic() - began)
 
 
 def _session(http: httpx.Client) -> list[Taken]:
-    session = http.post("/v1/sessions").json()
+    session = _start(http)
     return [_turn(http, session, message) for message in MESSAGES]
 
 
-def _say(http: httpx.Client, message: str) -> Taken:
-    """One message in a session of its own; starting that is not counted."""
-    return _turn(http, http.post("/v1/sessions").json(), message)
+def _start(http: httpx.Client) -> dict[str, str]:
+    session: dict[str, str] = http.post("/v1/sessions").json()
+    return session
 
 
 def _turn(http: httpx.Client, session: dict[str, str], message: str) -> Taken:
