@@ -111,6 +111,10 @@ class Chooser:
         if self._matcher is not None and not self._matcher.consume_token(token):
             raise BackendError(f"The grammar failed: {self._matcher.get_error()[:200]}.")
 
+    def forced(self) -> list[int]:
+        """Tokens that spell what the grammar leaves no choice about; the model may spell it with others."""
+        return [] if self._matcher is None else [int(token) for token in self._matcher.compute_ff_tokens()]
+
     @property
     def is_complete(self) -> bool:
         """Whether the grammar allows nothing more."""

@@ -23,6 +23,8 @@ class Ended:
     is_cut: bool
 
 
+#: Tokens that are guessed at once. Up to four tokens take about as long as one.
+MAX_GUESS = 3
 #: What comes of a text: tokens with their log-probabilities, then its end or why there is none.
 Event = tuple[int, float] | Ended | BackendError
 
@@ -52,37 +54,78 @@ class Slot:
 
 
 def generate(runtime: Runtime, slot: Slot, request: Request, stops: frozenset[int]) -> Iterator[None]:
-    """Work on ``request`` in ``slot``, a step of the model at a time; its events go to its queue."""
-    prompt, chooser = request.prompt, request.chooser
-    cached = slot.shared(prompt)
+    """Work on ``request`` in ``slot``, a step of the model at a time; its events go to its queue.
+
+    A step reads the last token and a guess at those that follow it, which costs hardly more, for the weights are read
+    once. The guess counts only as far as the model would have chosen the same, so it changes nothing but the time.
+    """
+    cached = slot.shared(request.prompt)
     del slot.tokens[cached:]
-    spent = {"prompt": 0.0, "generate": 0.0}
-    logits = None
-    while len(slot.tokens) < len(prompt):
-        began = perf_counter()
-        part = prompt[len(slot.tokens) : len(slot.tokens) + runtime.chunk]
-        logits = runtime.forward(slot.cache, part, len(slot.tokens))
-        slot.tokens += part
-        spent["prompt"] += perf_counter() - began
-        if len(slot.tokens) < len(prompt):
+    clock = _Clock()
+    part: list[int] = []
+    while len(slot.tokens) < len(request.prompt):
+        if part:
             yield
-    is_cut, count = False, 0
-    while not request.is_cancelled.is_set():
-        began = perf_counter()
-        assert logits is not None
-        token, logprob = chooser.choose(logits[0])
-        if token in stops:
-            break
-        chooser.accept(token)
-        request.events.put((token, logprob))
-        count += 1
-        if chooser.is_complete:
-            break
-        if count == request.max_tokens or len(slot.tokens) == runtime.context:
-            is_cut = True
-            break
-        yield
-        logits = runtime.forward(slot.cache, [token], len(slot.tokens))
-        slot.tokens.append(token)
-        spent["generate"] += perf_counter() - began
-    request.events.put(Ended(cached, 1e3 * spent["prompt"], 1e3 * spent["generate"], is_cut))
+        with clock:
+            part = list(request.prompt[len(slot.tokens) : len(slot.tokens) + runtime.chunk])
+            logits = runtime.forward(slot.cache, part, len(slot.tokens))
+            slot.tokens += part
+    prompt_ms, guess, count, is_cut = clock.take_ms(), list[int](), 0, False
+    is_open = True
+    while is_open:
+        with clock:
+            for row in range(len(guess) + 1):
+                is_open, is_cut = False, False
+                if request.is_cancelled.is_set():
+                    break
+                token, logprob = request.chooser.choose(logits[row])
+                if token in stops:
+                    break
+                request.chooser.accept(token)
+                request.events.put((token, logprob))
+                count += 1
+                is_cut = count == request.max_tokens or len(slot.tokens) - len(guess) + row == runtime.context
+                is_open = not request.chooser.is_complete and not is_cut
+                if not is_open or row == len(guess) or guess[row] != token:
+                    break
+            # what was guessed and not chosen is no part of the text
+            del slot.tokens[len(slot.tokens) - len(guess) + row :]
+        if is_open:
+            yield
+            with clock:
+                room = min(MAX_GUESS, request.max_tokens - count - 1, runtime.context - len(slot.tokens) - 1)
+                guess = (request.chooser.forced() or look_up([*slot.tokens, token], MAX_GUESS))[: max(0, room)]
+                tokens = [token, *guess]
+                logits = runtime.forward(slot.cache, tokens, len(slot.tokens), answers=len(tokens))
+                slot.tokens += tokens
+    is_cut = is_cut and not request.chooser.is_complete
+    request.events.put(Ended(cached, prompt_ms, clock.take_ms(), is_cut))
+
+
+def look_up(tokens: Sequence[int], most: int) -> list[int]:
+    """A guess at what follows: what followed when the last two tokens, or the last one, stood in the text before. Acts
+    copy their arguments from the message."""
+    for length in (2, 1):
+        ending = list(tokens[-length:])
+        for place in range(len(tokens) - length - 1, -1, -1):
+            if list(tokens[place : place + length]) == ending:
+                return list(tokens[place + length : place + length + most])
+    return []
+
+
+class _Clock:
+    """Sums up the time of the blocks that it is entered for."""
+
+    def __init__(self) -> None:
+        self._spent = self._began = 0.0
+
+    def __enter__(self) -> None:
+        self._began = perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        self._spent += perf_counter() - self._began
+
+    def take_ms(self) -> float:
+        """Milliseconds since the last time this was asked."""
+        spent, self._spent = 1e3 * self._spent, 0.0
+        return spent

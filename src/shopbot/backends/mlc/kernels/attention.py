@@ -26,7 +26,7 @@ def _is_past(block, position):
 
 
 def rotation(config: ModelConfig):
-    """The kernel that turns a token's q and k by its position, and writes q, divided by √head_dim, to ``queries``, and k
+    """The kernel that turns a token's q and k by its position. It writes q, divided by √head_dim, to ``queries``, and k
     and v to the cache. ``rope``: cosines, then sines, of each position."""
     heads, shared, size = config.num_attention_heads, config.num_key_value_heads, config.head_dim
     half = size // 2
