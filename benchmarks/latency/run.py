@@ -1,18 +1,22 @@
 """What a turn costs beside bare llama.cpp doing the same prompt and the same number of generated tokens.
 
-    python -m benchmarks.latency.run [--turns 60] [--lora FILE]
+    python -m benchmarks.latency.run [--turns 60] [--lora FILE] [--neighbours 0]
 
 Both run in this process on the same model, LoRA adapter and threads, turn by turn in alternation, each with its own
 engine and prompt cache. The bare engine gets the very prompt of the turn, no grammar and no log-probabilities, and
-generates as many tokens. Also: start to first answer, and resident memory. Run it with nothing else on the machine.
+generates as many tokens. Also: start to first answer, and resident memory. Run it with nothing else on the machine, or with
+``--neighbours``: so many processes that want a core all the time, to see that the bot gets slower and is never stuck.
 """
 
 from __future__ import annotations
 
 import argparse
 import statistics
+import subprocess
+import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +56,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--turns", type=int, default=60)
     parser.add_argument("--lora", type=Path)
+    parser.add_argument("--neighbours", type=int, default=0)
     arguments = parser.parse_args()
+    with busy_neighbours(arguments.neighbours):
+        _measure(arguments)
+
+
+@contextmanager
+def busy_neighbours(count: int) -> Iterator[None]:
+    """So many processes that compute all the time."""
+    running = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for one in running:
+            one.kill()
+            one.wait()
+
+
+def _measure(arguments: argparse.Namespace) -> None:
     started = time.perf_counter()
     backend, manifest = open_model(arguments.lora)
     recording = Recording(backend)
@@ -93,7 +115,7 @@ def main() -> None:
         bot.close()
     ratios = [turn / bare_turn for turn, bare_turn in zip(turns, bare_turns, strict=True)]
     print(f"n = {len(turns)} turns; first answer {first:.0f} ms; start to first answer {start_s:.2f} s")
-    print(f"turn:  median {statistics.median(turns):.0f} ms, p95 {_p95(turns):.0f} ms")
+    print(f"turn:  median {statistics.median(turns):.0f} ms, p95 {_p95(turns):.0f} ms, longest {max(turns):.0f} ms")
     print(f"bare:  median {statistics.median(bare_turns):.0f} ms, p95 {_p95(bare_turns):.0f} ms")
     print(
         f"ratio: median {statistics.median(ratios):.3f}, of sums {sum(turns) / sum(bare_turns):.3f}, p95 {_p95(ratios):.3f}"
