@@ -24,34 +24,32 @@ class TextIndex:
 
     def __init__(self, texts: Sequence[str]) -> None:
         self._size = len(texts)
-        self._columns: dict[int, tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]] = {}
-        self._idf = np.ones(_COLUMNS, dtype=np.float32)
-        counts = [_grams(text) for text in texts]
-        seen = np.zeros(_COLUMNS, dtype=np.int32)
-        for count in counts:
-            seen[list(count)] += 1
-        self._idf = (np.log((1 + self._size) / (1 + seen)) + 1).astype(np.float32)
-        postings: dict[int, list[tuple[int, float]]] = {}
-        for row, count in enumerate(counts):
-            for column, weight in self._weights(count).items():
-                postings.setdefault(column, []).append((row, weight))
-        for column, entries in postings.items():
-            rows, weights = zip(*entries, strict=True)
-            self._columns[column] = (np.array(rows, dtype=np.int32), np.array(weights, dtype=np.float32))
+        grams = [_grams(text) for text in texts]
+        seen = np.bincount([column for one in grams for column in one], minlength=_COLUMNS)
+        self._idf = np.log((1 + self._size) / (1 + seen)) + 1
+        weighed = [self._weigh(one) for one in grams]
+        rows = np.repeat(np.arange(self._size), [len(one) for one in grams])
+        columns = np.concatenate([np.zeros(0, np.int64), *(columns for columns, _ in weighed)])
+        weights = np.concatenate([np.zeros(0), *(weights for _, weights in weighed)])
+        order = np.argsort(columns, kind="stable")
+        # the texts that have a column, one column after the other; column c stands at starts[c] to starts[c + 1]
+        self._rows, self._weights = rows[order].astype(np.int32), weights[order].astype(np.float32)
+        self._starts = np.searchsorted(columns[order], np.arange(_COLUMNS + 1))
 
     def scores(self, query: str) -> npt.NDArray[np.float32]:
         """Cosine similarity in [0, 1] of the query with each text, shape (number of texts,)."""
-        result = np.zeros(self._size, dtype=np.float32)
-        for column, weight in self._weights(_grams(query)).items():
-            if column in self._columns:
-                rows, weights = self._columns[column]
-                result[rows] += weight * weights
-        return result
+        columns, weights = self._weigh(_grams(query))
+        starts, lengths = self._starts[columns], self._starts[columns + 1] - self._starts[columns]
+        ends = lengths.cumsum()
+        places = np.arange(lengths.sum()) + np.repeat(starts - ends + lengths, lengths)
+        products = self._weights[places] * np.repeat(weights, lengths)
+        return np.bincount(self._rows[places], products, minlength=self._size).astype(np.float32)
 
-    def _weights(self, count: Counter[int]) -> dict[int, float]:
-        raw = {column: (1 + np.log(n)) * float(self._idf[column]) for column, n in count.items()}
-        norm = float(np.sqrt(sum(weight * weight for weight in raw.values()))) or 1.0
-        return {column: weight / norm for column, weight in raw.items()}
+    def _weigh(self, grams: Counter[int]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+        """The columns of a text and its weight in each, of length 1."""
+        columns = np.fromiter(grams, np.int64, len(grams))
+        raw = (1 + np.log(np.fromiter(grams.values(), np.float64, len(grams)))) * self._idf[columns]
+        return columns, raw / (float(np.sqrt(raw @ raw)) or 1.0)
 
 
 def plain(text: str) -> str:
