@@ -84,7 +84,7 @@ class Boxes:
 
     def wait_for(self, place: str) -> int:
         """Wait until a turn waits there; the number of its process."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while not (waiting := sorted(self.door.glob(f"{place}.*"))):
             assert time.monotonic() < deadline, f"no turn came to '{place}'"
             self.client.get("/widget.js")

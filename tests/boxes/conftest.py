@@ -53,7 +53,7 @@ def boxes(
         addresses = [address for _, address in started]
         port, certificate = stack.enter_context(running_nginx(addresses, is_sticky=is_sticky))
         client = stack.enter_context(client_of(port, certificate))
-        http = stack.enter_context(httpx.Client(timeout=30, trust_env=False))
+        http = stack.enter_context(httpx.Client(timeout=120, trust_env=False))
         yield Boxes([process for process, _ in started], addresses, client, http, door, url)
 
 

@@ -59,7 +59,7 @@ def running_nginx(addresses: list[str], *, is_sticky: bool) -> Iterator[tuple[in
     command = ["nginx", "-e", str(folder / "error.log"), "-p", str(folder), "-c", str(folder / "nginx.conf")]
     process = subprocess.Popen(command, env={**os.environ, "PATH": PATH})
     try:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while not _listens(port):
             assert process.poll() is None and time.monotonic() < deadline, (folder / "error.log").read_text()
         yield port, certificate
@@ -81,7 +81,7 @@ def client_of(port: int, certificate: Path) -> httpx.Client:
         base_url=f"https://127.0.0.1:{port}",
         headers={"Host": "bot.example"},
         verify=context,
-        timeout=30,
+        timeout=120,
         trust_env=False,
         event_hooks={"request": [name_it]},
     )
