@@ -89,3 +89,18 @@ def test_a_home_that_is_a_file(program: Any, tmp_path: Path) -> None:
     checks = findings(program.run("doctor", "--json", SHOPBOT_HOME=str(file)))
     assert not checks["home folder"]["is_ok"]
     assert checks["home folder"]["remedy"]
+
+
+def test_two_packages_that_bring_tvm(program: Any, tmp_path: Path) -> None:
+    pytest.importorskip("tvm")
+    both = tmp_path / "both"
+    for name in ("apache-tvm", "mlc-ai-nightly-cpu"):  # installing both would spoil this environment
+        folder = both / f"{name.replace('-', '_')}-1.0.dist-info"
+        folder.mkdir(parents=True)
+        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    path = os.pathsep.join([str(both), os.environ.get("PYTHONPATH", "")])
+    result = program.run("doctor", "--json", SHOPBOT_SERVER__PORT="0", PYTHONPATH=path)
+    check = findings(result)["optional extras"]
+    assert not check["is_ok"], result.stdout
+    assert "mlc-ai-nightly-cpu and apache-tvm are both installed" in check["detail"]
+    assert "pip uninstall mlc-ai-nightly-cpu apache-tvm" in check["remedy"]
