@@ -46,6 +46,7 @@ def pull_artefact(source: Source, progress: Progress = lambda done, total: None)
             for known in CheckpointStore(home()).list():
                 if known.name == source.name and known.base.source == str(source):
                     return known
+            _require_free(source.name)
             hub.fetch_folder(source.where, _PATTERNS, part, progress)
             try:
                 taken = take_in(part, name=source.name, source=str(source), carry=shutil.move)
@@ -69,11 +70,10 @@ def take_in(
     artefact = Artefact.open(folder)
     for _ in artefact.read():  # checks each shard's hash
         pass
-    name = _NO_NAME.sub("", name or folder.absolute().name)[:100]
+    name = name or _NO_NAME.sub("", folder.resolve().name)[:100] or "artefact"
+    _require_free(name)
     files = [CHAT_CONFIG, artefact.tokenizer_file.name, artefact.index_file, *(s.file for s in artefact.index.shards)]
     store = CheckpointStore(home())
-    if name in {known.name for known in store.list()}:
-        raise ModelError(f"There is a checkpoint '{name}' already.", remedy="Rename the folder.")
     with store.draft() as draft:
         require_disk(draft, sum((folder / file).stat().st_size for file in files))
         for file in files:
@@ -91,3 +91,8 @@ def take_in(
         )
         write_manifest(draft, manifest)
     return store.load(name).manifest
+
+
+def _require_free(name: str) -> None:
+    if name in {known.name for known in CheckpointStore(home()).list()}:
+        raise ModelError(f"There is a checkpoint '{name}' already.", remedy="Rename the folder, or take that one.")

@@ -54,6 +54,11 @@ def test_a_folder_is_taken_in(artefact: Path, run: Callable[..., Result], shopbo
     assert again.exit_code == 1 and "There is a checkpoint 'Tiny-q4f16_1-MLC' already" in again.output
 
 
+@pytest.mark.parametrize(("folder", "name"), [("...", "artefact"), ("my model (1)", "mymodel1"), ("-x", "x")])
+def test_a_folder_of_an_odd_name(folder: str, name: str, artefact: Path, shopbot_home: Path) -> None:
+    assert take_in(artefact.rename(artefact.with_name(folder))).name == name
+
+
 def test_a_damaged_folder_is_not_taken_in(artefact: Path, shopbot_home: Path) -> None:
     shard = artefact / "params_shard_1.bin"
     shard.write_bytes(bytes(shard.stat().st_size))

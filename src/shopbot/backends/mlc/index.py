@@ -62,8 +62,7 @@ class Record(_Part):
             array = np.frombuffer(raw, np.dtype(self.dtype).newbyteorder("<"))
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             raise ModelCorruptError(f"{self.name} holds values that are no numbers.", remedy=REMEDY)
-        array.shape = tuple(self.shape)
-        return array
+        return np.reshape(array, self.shape)
 
 
 class Shard(_Part):
