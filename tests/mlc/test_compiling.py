@@ -14,12 +14,15 @@ import pytest
 from click.testing import CliRunner, Result
 
 from shopbot import compiling
+from shopbot.backends.mlc.quantization import QUANTIZATIONS
 from shopbot.bot import Bot
 from shopbot.checkpoint import CheckpointStore
 from shopbot.cli import main
 from shopbot.config import Config
 from shopbot.files import sha256_of
 from shopbot.manifest import Base, Gate, Lora, Manifest, write_manifest
+from shopbot.minds import make_understanding, open_backend
+from shopbot.plugins import PluginManager
 from tests.mlc.gguf_files import write_model
 from tests.mlc.test_convert import write_lora
 
@@ -165,3 +168,27 @@ def test_two_packages_with_one_module(run: Callable[..., Result], monkeypatch: p
     done = run("model", "compile")
     assert done.exit_code == 1
     assert "mlc-ai-nightly-cpu and apache-tvm are both installed" in done.output and "pip uninstall" in done.output
+
+
+@pytest.mark.model
+@pytest.mark.slow
+def test_the_shipped_checkpoint_understands_the_same(shopbot_home: Path, real_model: Path) -> None:
+    plugins = PluginManager.installed(only=["orders", "returns", "faq"])
+    tools = plugins.tools()
+    config = Config(model={"source": str(real_model)})
+    manifest = compiling.compile_checkpoint(config=config, quantization=QUANTIZATIONS["q8"])
+    assert manifest.gate.passed, manifest.gate.report
+    found = []
+    for name in (manifest.parent, manifest.name):
+        opened, backend = open_backend(config.with_checkpoint(name), plugins)
+        understand = make_understanding(opened, backend, tools.values())
+        found.append([understand(tool.examples[0], "-").acts for tool in tools.values()])
+        backend.close()
+    pairs = zip(tools, *found, strict=True)
+    differing = [
+        (name, one, other)
+        for name, one, other in pairs
+        if [(act.name, act.arguments) for act in one] != [(act.name, act.arguments) for act in other]
+    ]
+    assert len(tools) > 10
+    assert len(differing) <= 1, differing

@@ -80,11 +80,8 @@ def test_damage(a_copy: Path) -> None:
         open_library(a_copy)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="links with ld")
-def test_a_library_without_the_function(a_copy: Path, tmp_path: Path) -> None:
-    empty = tmp_path / "empty.so"
-    subprocess.run(["ld", "-shared", "-o", str(empty)], check=True)
-    a_copy.write_bytes(empty.read_bytes())
+def test_a_library_without_the_function(a_copy: Path) -> None:
+    a_copy.write_bytes(a_copy.read_bytes().replace(b"__tvm_ffi_forward", b"__tvm_ffi_fxxxxxx"))
     with pytest.raises(BackendError, match="has no function 'forward'"):
         open_library(a_copy)
 

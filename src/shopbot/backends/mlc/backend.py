@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from shopbot.backends import BackendSettings, Completion, Token
 from shopbot.backends.gguf import default_threads
 from shopbot.errors import ConfigError
+
+if TYPE_CHECKING:
+    from shopbot.backends.mlc.engine import TvmEngine
+    from shopbot.backends.mlc.mlc_llm import MlcLlmEngine
 
 EngineName = Literal["auto", "tvm", "mlc_llm"]
 
@@ -25,11 +29,9 @@ class MLCBackend:
     name = "mlc"
 
     def __init__(self, settings: BackendSettings, engine: EngineName = "auto", device: str = "cpu") -> None:
-        from shopbot.backends.mlc.engine import TvmEngine
-
         self.engine = _engine_name(engine, device)
         self.threads = settings.threads or default_threads()
-        self._engine = TvmEngine(settings, self.threads)
+        self._engine = _open_engine(self.engine, settings, self.threads, device)
 
     def complete(
         self,
@@ -56,6 +58,17 @@ class MLCBackend:
     def close(self) -> None:
         """Free the engine once the calls that run are answered. May be called twice."""
         self._engine.close()
+
+
+def _open_engine(name: str, settings: BackendSettings, threads: int, device: str) -> TvmEngine | MlcLlmEngine:
+    """The engine, whose packages are imported now."""
+    if name == "mlc_llm":
+        from shopbot.backends.mlc.mlc_llm import MlcLlmEngine
+
+        return MlcLlmEngine(settings, device)
+    from shopbot.backends.mlc.engine import TvmEngine
+
+    return TvmEngine(settings, threads)
 
 
 def _engine_name(engine: str, device: str) -> str:
