@@ -97,6 +97,7 @@ def run_again(box: Path) -> Result:
     return CliRunner().invoke(main, ["model", "compile", "mine", "--json"])
 
 
+@pytest.mark.slow
 def test_too_few_bits_do_not_pass_the_gate(run: Callable[..., Result], box: Path) -> None:
     done = run("model", "compile", "mine", "--quantization", "q4f32_1")
     assert done.exit_code == 0, done.output
