@@ -70,7 +70,7 @@ def test_four_bits_from_four_bits_are_seen_to_fail(real_model: Path, tmp_path: P
     tokens = text_tokens(load_tokenizer(tmp_path))
     assert 200 < len(tokens) <= 256
     eight, four = (measure(header, QUANTIZATIONS[name], tokens) for name in ("q8", "q4f32_1"))
-    assert 10 < eight.exact_perplexity < 40, "of a model that knows English"
+    assert 10 < eight.exact_perplexity < 60, "of a model that knows English"
     assert eight.is_good and eight.cosine > 0.9995 and eight.same_top > 0.9, eight
     assert not four.is_good and four.cosine < 0.98 and four.perplexity > 1.2 * four.exact_perplexity, four
 
