@@ -1,7 +1,7 @@
 """Settings of the alternatives, tried on development rows.
 
     python -m benchmarks.alternatives.choose router [--rows 300]
-    python -m benchmarks.alternatives.choose framework [--rows 30] [--only 'required']
+    python -m benchmarks.alternatives.choose framework [--rows 30] [--only 'tools, 6']
 
 ``benchmarks.alternatives.run`` says what has to be installed, and uses what was best here.
 """
@@ -70,7 +70,7 @@ def framework_settings() -> Iterator[tuple[str, Form, Choose]]:
     offered, embed = offers(), wordllama_embeddings()
     known = shots.declared(offered)
     every = [shot for offer in offered for shot in [one for one in known if one.name == offer.name][:1]]
-    forms: tuple[Form, ...] = ("json", "required", "auto")
+    forms: tuple[Form, ...] = ("json", "tools")
     for form in forms:
         yield f"{form}, no shots", form, lambda _: ()
         yield f"{form}, one shot a function", form, lambda _: every

@@ -29,8 +29,10 @@ def chat_server() -> Iterator[tuple[str, str]]:
     params.api_keys = [key]
     params.chat_template = _TEMPLATE.read_text(encoding="utf-8")
     server = engine().Server(params)
-    yield f"{server.listening_address}/v1", key
-    del server
+    try:
+        yield f"{server.listening_address}/v1", key
+    finally:
+        del server
 
 
 class BaseEmbeddings:

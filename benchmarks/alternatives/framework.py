@@ -34,10 +34,9 @@ _ROLE = "You are a shop's assistant. Say which one function the customer's messa
 _MAX_TOKENS = 64
 #: What is guessed where the model answers with text of its own: it saw nothing to call.
 _NO_CALL = "out_of_scope"
-
-
-#: Tool calls that the model may make or leave, or must make; or an answer that a JSON schema holds it to.
-Form = Literal["auto", "required", "json"]
+#: Tool calls that the model may make or leave, or an answer that a JSON schema holds it to. The framework lets no agent
+#: run whose model must always call.
+Form = Literal["tools", "json"]
 
 
 class FrameworkArm:
@@ -58,7 +57,9 @@ class FrameworkArm:
         self._history = json_history if is_json else tool_history
         self._agent: Agent[None, Any] = Agent(
             model,
-            output_type=NativeOutput(StructuredDict(answer_schema(offered))) if is_json else _outputs(form),
+            output_type=NativeOutput(StructuredDict(answer_schema(offered)))
+            if is_json
+            else [str, DeferredToolRequests],
             toolsets=[] if is_json else [ExternalToolset(tool_definitions(offered))],
             instructions=f"{_ROLE}\n\n{_listed(offered)}" if is_json else _ROLE,
             model_settings=ModelSettings(temperature=0.0, max_tokens=_MAX_TOKENS),
@@ -80,11 +81,10 @@ class FrameworkArm:
 
 def tool_definitions(offered: Sequence[Offer]) -> list[ToolDefinition]:
     """The functions as the framework takes them: names, descriptions and schemas as they were declared."""
-    return [ToolDefinition(offer.name, offer.schema, offer.description) for offer in offered]
-
-
-def _outputs(form: Form) -> Any:
-    return [str, DeferredToolRequests] if form == "auto" else DeferredToolRequests
+    return [
+        ToolDefinition(name=offer.name, description=offer.description, parameters_json_schema=offer.schema)
+        for offer in offered
+    ]
 
 
 def _listed(offered: Sequence[Offer]) -> str:

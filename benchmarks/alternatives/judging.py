@@ -100,7 +100,9 @@ def shares(answers: Sequence[Answer]) -> dict[str, str]:
 
 
 def costs(answers: Sequence[Answer]) -> dict[str, str]:
-    """Milliseconds a message, and tokens of its prompt (of these, new) and of its answer."""
+    """Milliseconds a message, and tokens of its prompt (of these, new) and of its answer; nothing without answers."""
+    if not answers:
+        return {}
     ordered = sorted(answer.ms for answer in answers)
     guesses = [answer.guess for answer in answers]
     prompt = mean(guess.read + guess.cached for guess in guesses)

@@ -2,15 +2,16 @@
 
     python -m venv /tmp/alternatives
     /tmp/alternatives/bin/pip install -r requirements.txt 'pydantic-ai-slim[openai]' semantic-router wordllama
-    /tmp/alternatives/bin/python -m benchmarks.alternatives.run [--rows 500] [--shared 150] [--calls 60] [--json]
+    /tmp/alternatives/bin/python -m benchmarks.alternatives.run [--rows 500] [--shared 150] [--calls 60] [--routers] [--json]
 
 An environment of its own, for ``semantic-router`` wants an older ``openai`` than shopbot's tests. Three kinds of arms: what
 shopbot makes of a message; the same base model, untuned, behind a generic agent framework that asks llama.cpp's HTTP
 server for JSON (``pydantic-ai``); a semantic router with embeddings (``semantic-router``, ``wordllama``), with the examples
 that shopbot's tools declare, and with the training rows of the third-party data as well. Their settings were chosen on
 development rows (``benchmarks.alternatives.choose``). Cases: held-out third-party messages, calls with swapped arguments,
-and the first messages of the blind conversations that name their act. The first ``--shared`` messages and all of the others
-go message by message through all arms, two threads each; the rest of ``--rows`` only through the fast ones.
+and the first messages of the blind conversations that name their act. The first ``--shared`` of ``--rows`` messages, and all
+calls and blind messages, go one by one through all arms, two threads each; the rest of ``--rows`` only through the fast
+ones. Ctrl-C ends either part early.
 """
 
 from __future__ import annotations
@@ -19,10 +20,11 @@ import argparse
 import json
 import logging
 import os
+import random
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from benchmarks.alternatives import shots
 from benchmarks.alternatives.engines import chat_server
@@ -33,7 +35,7 @@ from benchmarks.shared_data import FOLDER
 from shopbot.understand import Understanding
 
 Arm = Callable[[str], Guess]
-SHOPBOT, FRAMEWORK = "shopbot", "pydantic-ai, JSON schema, nearest examples shown"
+SHOPBOT, FRAMEWORK = "shopbot", "pydantic-ai, JSON schema, the 6 nearest examples and training rows shown"
 
 
 def main() -> None:
@@ -41,6 +43,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=500)
     parser.add_argument("--shared", type=int, default=150, help="so many of them go through the slow arm, too")
     parser.add_argument("--calls", type=int, default=60)
+    parser.add_argument("--routers", action="store_true", help="only the semantic routers, which need no model")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     missing = _missing()
@@ -50,13 +53,14 @@ def main() -> None:
     logging.disable(logging.INFO)
     rows = routing_cases("held_out", arguments.rows)
     shared = [*rows[: arguments.shared], *call_cases("held_out", arguments.calls), *blind_cases()]
+    random.Random(0).shuffle(shared)  # so that a run that is cut short has some of each kind
     load = os.getloadavg()[0]
-    with arms() as made:
+    with nullcontext(routers()) if arguments.routers else arms() as made:
         answers = measure(made, shared)
         fast = {name: arm for name, arm in made.items() if name != FRAMEWORK}
         more = measure(fast, rows[arguments.shared :])
     found = {
-        name: shares([*given, *more.get(name, [])]) | costs(given) | _against(answers[SHOPBOT], given)
+        name: shares([*given, *more.get(name, [])]) | costs(given) | _against(answers.get(SHOPBOT, ()), given)
         for name, given in answers.items()
     }
     if arguments.json:
@@ -85,27 +89,35 @@ def _missing() -> str:
 def arms() -> Iterator[dict[str, Arm]]:
     """All arms with the settings that were best on the development rows."""
     from benchmarks.alternatives.framework import FrameworkArm
-    from benchmarks.alternatives.router import Encoder, RouterArm, RouterSettings, wordllama_embeddings
+    from benchmarks.alternatives.router import wordllama_embeddings
 
-    offered, embed = offers(), wordllama_embeddings()
-    encoder, settings, dev = Encoder(embed=embed), RouterSettings("max", 5, 1.0), routing_cases("dev", 10_000)
-    examples, everything = shots.declared(offered), shots.with_training_rows(offered)
-    routers = {
-        "semantic-router, declared examples": RouterArm(examples, encoder, settings),
-        "semantic-router, and training rows": RouterArm(everything, encoder, settings),
-    }
-    for router in routers.values():
-        router.fit(dev)
     backend, manifest = open_model()
     tools = plugins().tools()
     bias = manifest.bias if manifest else None
     understanding = Understanding(backend, tools.values(), trained=tools, bias=bias)
+    offered = offers()
+    nearest = shots.Nearest(shots.with_training_rows(offered), wordllama_embeddings(), 6)
     try:
         with chat_server() as server:
-            framework = FrameworkArm(server, offered, "json", shots.Nearest(examples, embed, 6))
-            yield {SHOPBOT: lambda message: _guess(understanding, message), FRAMEWORK: framework, **routers}
+            framework = FrameworkArm(server, offered, "json", nearest)
+            yield {SHOPBOT: lambda message: _guess(understanding, message), FRAMEWORK: framework, **routers()}
     finally:
         backend.close()
+
+
+def routers() -> dict[str, Arm]:
+    """The semantic routers, their thresholds fitted on all development rows."""
+    from benchmarks.alternatives.router import Encoder, RouterArm, RouterSettings, wordllama_embeddings
+
+    offered, encoder, settings = offers(), Encoder(embed=wordllama_embeddings()), RouterSettings("max", 5, 1.0)
+    made = {
+        "semantic-router, declared examples": RouterArm(shots.declared(offered), encoder, settings),
+        "semantic-router, and training rows": RouterArm(shots.with_training_rows(offered), encoder, settings),
+    }
+    dev = routing_cases("dev", 10_000)
+    for router in made.values():
+        router.fit(dev)
+    return dict(made)
 
 
 def _guess(understanding: Understanding, message: str) -> Guess:
@@ -116,27 +128,35 @@ def _guess(understanding: Understanding, message: str) -> Guess:
 
 
 def measure(made: Mapping[str, Arm], cases: Sequence[Case]) -> dict[str, list[Answer]]:
-    """Each case through each arm in turn; what all prompts begin with has been read before."""
-    for arm in made.values():
-        arm("hello")
+    """Each case through each arm in turn; what all prompts begin with has been read before. Ctrl-C: those so far."""
     answers: dict[str, list[Answer]] = {name: [] for name in made}
-    for case in cases:
-        for name, arm in made.items():
-            began = time.perf_counter()
-            guess = arm(case.text)
-            answers[name].append(Answer(case, guess, 1e3 * (time.perf_counter() - began)))
+    try:
+        for arm in made.values():
+            arm("hello")
+        for number, case in enumerate(cases):
+            if number % 20 == 0:
+                print(f"{number} of {len(cases)}", file=sys.stderr, flush=True)
+            taken = {}
+            for name, arm in made.items():
+                began = time.perf_counter()
+                guess = arm(case.text)
+                taken[name] = Answer(case, guess, 1e3 * (time.perf_counter() - began))
+            for name, answer in taken.items():
+                answers[name].append(answer)
+    except KeyboardInterrupt:
+        print("stopped: what follows is about the messages so far", file=sys.stderr)
     return answers
 
 
 def _against(ours: Sequence[Answer], theirs: Sequence[Answer]) -> dict[str, str]:
-    """On the messages that both got: how many only one of them had right."""
+    """On the messages that both got: how many only one of them had right; nothing without ours."""
+    if not ours:
+        return {}
     pairs = [
         (one.case.is_right(one.guess), two.case.is_right(two.guess)) for one, two in zip(ours, theirs, strict=True)
     ]
     only_ours, only_theirs = pairs.count((True, False)), pairs.count((False, True))
-    return {
-        "of the shared messages": f"{only_ours} right by shopbot alone, {only_theirs} by this alone, n={len(pairs)}"
-    }
+    return {"against": f"{only_ours} right by shopbot alone, {only_theirs} by this alone, n={len(pairs)}"}
 
 
 if __name__ == "__main__":
