@@ -29,6 +29,7 @@ class TvmEngine:
         self._as_text = Inert(self._vocabulary.control_tokens())
         runtime = Runtime(artefact, library, context=settings.context, slots=settings.slots)
         self._context = runtime.context
+        memory.return_unused_memory()  # what was read before it was packed
         self._scheduler = Scheduler(runtime, self._vocabulary.stops, slots=settings.slots, threads=threads)
 
     def complete(

@@ -14,6 +14,7 @@ from math import sqrt
 from tvm.script import tirx as T
 
 from shopbot.backends.mlc.config import ModelConfig
+from shopbot.backends.mlc.kernels.rows import ALONE
 from shopbot.backends.mlc.kernels.vectors import constant, exp, lanes, largest, splat, total, width_of
 from shopbot.backends.mlc.packing import ROWS as BLOCK
 
@@ -123,11 +124,14 @@ def attention(config: ModelConfig):
 
     @T.inline
     def attend_all(queries, count, first, layer, keys, values, out):
-        for task in T.parallel(count * shared):
-            # threads take neighbouring tasks: from both ends in turn, for later tokens have more to look at
-            place: T.let = T.if_then_else(
-                (task // shared) % 2 == 0, task // shared // 2, count - 1 - task // shared // 2
-            )
-            attend(queries, place, task % shared, first, layer, keys, values, out)
+        if count <= ALONE:
+            for task in T.serial(count * shared):
+                attend(queries, task // shared, task % shared, first, layer, keys, values, out)
+        else:
+            for task in T.parallel(count * shared):
+                # threads take neighbouring tasks: from both ends in turn, for later tokens have more to look at
+                near: T.let = task // shared // 2
+                place: T.let = T.if_then_else((task // shared) % 2 == 0, near, count - 1 - near)
+                attend(queries, place, task % shared, first, layer, keys, values, out)
 
     return attend_all

@@ -7,69 +7,68 @@ from __future__ import annotations
 
 from tvm.script import tirx as T
 
+from shopbot.backends.mlc.kernels.rows import ALONE
 from shopbot.backends.mlc.kernels.vectors import Processor, lanes, splat
 from shopbot.backends.mlc.packing import ROWS, WORDS
 from shopbot.backends.mlc.quantization import GROUP
 
-#: How many tokens share one reading of a block of weights: as many as their sums fit into registers, then the rest.
+#: How many tokens share one reading of a block of weights: as many as their sums fit into registers, then half as many,
+#: then one by one.
 MANY, SOME = 8, 4
 
 
 def bytes_product(processor: Processor, blocks: int, groups: int, adds: bool):
     """The kernel for weights of 8 bits, ``blocks`` of rows by ``groups`` of columns.
 
-    It takes activations of 8 bits as :func:`shopbot.backends.mlc.kernels.rows.quantizer` makes them. ``adds``: to what
-    ``out`` holds.
+    It takes activations of 16 bits, in two planes of bytes, which :func:`shopbot.backends.mlc.kernels.rows.quantizer`
+    makes. ``adds``: to what ``out`` holds.
     """
     width = processor.lanes
     parts = ROWS // width
 
     @T.inline
-    def tile(weight, layer, block, values, scales, excess, first, count, out):
+    def tile(weight, layer, block, planes, scales, excess, first, count, out):
         for part in T.unroll(parts):
             sums = T.alloc_buffer((count, width), "float32")
-            whole = T.alloc_buffer((count, width), "int32")
+            high = T.alloc_buffer((count, width), "int32")
+            low = T.alloc_buffer((count, width), "int32")
             words = T.alloc_buffer((width,), "int32")
             for token in T.unroll(count):
                 sums[token, lanes(0, width)] = splat(T.float32(0), width)
             for group in T.serial(groups):
                 for token in T.unroll(count):
-                    whole[token, lanes(0, width)] = splat(excess[first + token, group], width)
+                    high[token, lanes(0, width)] = splat(T.int32(0), width)
+                    low[token, lanes(0, width)] = splat(excess[first + token, group], width)
                 for word in T.unroll(WORDS):
-                    words[lanes(0, width)] = processor.prepare(
-                        weight[layer, block, group, word, lanes(part * width, width)]
-                    )
+                    here: T.let = weight[layer, block, group, word, lanes(part * width, width)]
+                    words[lanes(0, width)] = processor.prepare(here)
                     for token in T.unroll(count):
-                        four: T.let = values[first + token, lanes(group * GROUP + word * 4, 4)]
-                        whole[token, lanes(0, width)] = processor.dot(
-                            whole[token, lanes(0, width)], words[lanes(0, width)], T.reinterpret("int32", four)
+                        at: T.let = lanes(group * GROUP + word * 4, 4)
+                        four: T.let = T.reinterpret("int32", planes[0, first + token, at])
+                        rest: T.let = T.reinterpret("int32", planes[1, first + token, at])
+                        high[token, lanes(0, width)] = processor.dot(
+                            high[token, lanes(0, width)], words[lanes(0, width)], four
+                        )
+                        low[token, lanes(0, width)] = processor.dot(
+                            low[token, lanes(0, width)], words[lanes(0, width)], rest
                         )
                 scale: T.let = weight[layer, block, group, WORDS, lanes(part * width, width)]
                 for token in T.unroll(count):
+                    whole: T.let = (
+                        high[token, lanes(0, width)] * splat(T.int32(256), width) + low[token, lanes(0, width)]
+                    )
                     step: T.let = T.reinterpret(f"float32x{width}", scale) * splat(scales[first + token, group], width)
                     sums[token, lanes(0, width)] = (
-                        sums[token, lanes(0, width)] + T.cast(whole[token, lanes(0, width)], f"float32x{width}") * step
+                        sums[token, lanes(0, width)] + T.cast(whole, f"float32x{width}") * step
                     )
             for token in T.unroll(count):
-                at: T.let = lanes(block * ROWS + part * width, width)
+                column: T.let = lanes(block * ROWS + part * width, width)
                 if adds:
-                    out[first + token, at] = out[first + token, at] + sums[token, lanes(0, width)]
+                    out[first + token, column] = out[first + token, column] + sums[token, lanes(0, width)]
                 else:
-                    out[first + token, at] = sums[token, lanes(0, width)]
+                    out[first + token, column] = sums[token, lanes(0, width)]
 
-    @T.inline
-    def product(weight, layer, activations, begin, end, out):
-        for block in T.parallel(blocks):
-            many: T.let = (end - begin) // MANY
-            some: T.let = (end - begin - many * MANY) // SOME
-            for turn in T.serial(many):
-                tile(weight, layer, block, *activations, begin + turn * MANY, MANY, out)
-            for turn in T.serial(some):
-                tile(weight, layer, block, *activations, begin + many * MANY + turn * SOME, SOME, out)
-            for token in T.serial(begin + many * MANY + some * SOME, end):
-                tile(weight, layer, block, *activations, token, 1, out)
-
-    return product
+    return _in_tiles(tile, blocks)
 
 
 def float_product(blocks: int, columns: int, adds: bool):
@@ -91,14 +90,31 @@ def float_product(blocks: int, columns: int, adds: bool):
             else:
                 out[first + token, at] = sums[token, lanes()]
 
+    return _in_tiles(tile, blocks)
+
+
+def _in_tiles(tile, blocks: int):
+    """The kernel that calls ``tile`` for all ``blocks`` and the first ``count`` tokens, see :data:`ALONE`."""
+
     @T.inline
-    def product(weight, layer, activations, begin, end, out):
-        for block in T.parallel(blocks):
-            many: T.let = (end - begin) // MANY
-            for turn in T.serial(many):
-                tile(weight, layer, block, *activations, begin + turn * MANY, MANY, out)
-            for token in T.serial(begin + many * MANY, end):
-                tile(weight, layer, block, *activations, token, 1, out)
+    def tiles(weight, layer, block, activations, count, out):
+        many: T.let = count // MANY * MANY
+        some: T.let = count // SOME * SOME
+        for turn in T.serial(many // MANY):
+            tile(weight, layer, block, *activations, turn * MANY, MANY, out)
+        for turn in T.serial((some - many) // SOME):
+            tile(weight, layer, block, *activations, many + turn * SOME, SOME, out)
+        for token in T.serial(some, count):
+            tile(weight, layer, block, *activations, token, 1, out)
+
+    @T.inline
+    def product(weight, layer, activations, count, out):
+        if count <= ALONE:
+            for block in T.serial(blocks):
+                tiles(weight, layer, block, activations, count, out)
+        else:
+            for block in T.parallel(blocks):
+                tiles(weight, layer, block, activations, count, out)
 
     return product
 

@@ -10,8 +10,11 @@ from tvm.script import tirx as T
 from shopbot.backends.mlc.kernels.vectors import constant, exp, lanes, largest, splat, total, width_of
 from shopbot.backends.mlc.quantization import GROUP
 
-#: From how many tokens on it pays to share rows among threads.
-_WORTH_SHARING = 4
+#: Up to so many tokens, one thread does all the work. It reads the weights nearly as fast as two, and threads that wait
+#: for each other, some hundred times a step, lose far more where another process has a core: seconds for 31 tokens.
+ALONE = 32
+#: What the largest number of a group becomes: 127 times 256, so that both of its bytes are signed ones.
+_LARGEST = 32512
 
 
 def shared():
@@ -19,7 +22,7 @@ def shared():
 
     @T.inline
     def each(count, body):
-        if count >= _WORTH_SHARING:
+        if count > ALONE:
             for place in T.parallel(count):
                 body(place)
         else:
@@ -65,30 +68,38 @@ def gate(size: int):
 
 
 def quantizer(size: int, zero: int):
-    """The kernel that rounds a row to 8 bits, each group of 32 with a scale.
+    """The kernel that rounds a row to 16 bits, each group of 32 with a scale. They go to two planes of signed bytes: a
+    number is 256 times the first and the second.
 
     ``excess``: what a sum of products with weights that are ``zero`` too large has too much, negative.
     """
     half = GROUP // 2
 
     @T.inline
-    def quantize(source, place, values, scales, excess):
+    def quantize(source, place, planes, scales, excess):
         for group in T.serial(size // GROUP):
-            low: T.let = lanes(group * GROUP, half)
-            high: T.let = lanes(group * GROUP + half, half)
             peak = T.alloc_buffer((1,), "float32")
-            peak[0] = largest(T.max(T.abs(source[place, low]), T.abs(source[place, high])))
-            scales[place, group] = peak[0] / T.float32(127)
-            inverse: T.let = T.if_then_else(peak[0] > T.float32(0), T.float32(127) / peak[0], T.float32(0))
-            left = T.alloc_buffer((half,), "int32")
-            right = T.alloc_buffer((half,), "int32")
-            left[lanes(0, half)] = T.cast(T.nearbyint(source[place, low] * splat(inverse, half)), f"int32x{half}")
-            right[lanes(0, half)] = T.cast(T.nearbyint(source[place, high] * splat(inverse, half)), f"int32x{half}")
-            values[place, low] = T.cast(left[lanes(0, half)], f"int8x{half}")
-            values[place, high] = T.cast(right[lanes(0, half)], f"int8x{half}")
-            count: T.let = T.call_llvm_pure_intrin(
-                "int32", "llvm.vector.reduce.add", left[lanes(0, half)] + right[lanes(0, half)]
-            )
+            sums = T.alloc_buffer((half,), "int32")
+            whole = T.alloc_buffer((half,), "int32")
+            high = T.alloc_buffer((half,), "int32")
+            first: T.let = T.abs(source[place, lanes(group * GROUP, half)])
+            peak[0] = largest(T.max(first, T.abs(source[place, lanes(group * GROUP + half, half)])))
+            scales[place, group] = peak[0] / T.float32(_LARGEST)
+            inverse: T.let = T.if_then_else(peak[0] > T.float32(0), T.float32(_LARGEST) / peak[0], T.float32(0))
+            sums[lanes(0, half)] = splat(T.int32(0), half)
+            for part in T.unroll(2):
+                at: T.let = lanes(group * GROUP + part * half, half)
+                rounded: T.let = T.nearbyint(source[place, at] * splat(inverse, half))
+                whole[lanes(0, half)] = T.cast(rounded, f"int32x{half}")
+                up: T.let = whole[lanes(0, half)] + splat(T.int32(128), half)
+                high[lanes(0, half)] = T.shift_right(up, splat(T.int32(8), half))
+                rest: T.let = whole[lanes(0, half)] - high[lanes(0, half)] * splat(T.int32(256), half)
+                # -128 has no positive counterpart, which one of the processors' instructions needs
+                low: T.let = T.max(rest, splat(T.int32(-127), half))
+                planes[0, place, at] = T.cast(high[lanes(0, half)], f"int8x{half}")
+                planes[1, place, at] = T.cast(low, f"int8x{half}")
+                sums[lanes(0, half)] = sums[lanes(0, half)] + high[lanes(0, half)] * splat(T.int32(256), half) + low
+            count: T.let = T.call_llvm_pure_intrin("int32", "llvm.vector.reduce.add", sums[lanes(0, half)])
             excess[place, group] = count * T.int32(-zero)
 
     return quantize
