@@ -2,8 +2,9 @@
 
     python -m benchmarks.latency.run [--turns 60] [--lora FILE] [--neighbours 0]
 
-Both run in this process on the same model, LoRA adapter and threads, turn by turn in alternation, each with its own
-engine and prompt cache. The bare engine gets the very prompt of the turn, no grammar and no log-probabilities, and
+Both run on the same model, LoRA adapter and threads, turn by turn in alternation, each with its own engine and prompt cache.
+The bare engine is in a process of its own: OpenMP's threads wait otherwise, and longer, once a process has more of them than
+there are cores. The bare engine gets the very prompt of the turn, no grammar and no log-probabilities, and
 generates as many tokens. Also: start to first answer, and resident memory. Run it with nothing else on the machine, or with
 ``--neighbours``: so many processes that want a core all the time, to see that the bot gets slower and is never stuck.
 """
@@ -16,7 +17,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack, contextmanager
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +28,9 @@ from shopbot.backends import Completion, ModelBackend
 from shopbot.bot import Bot
 from shopbot.config import Config, TranscriptsSection
 from shopbot.evals import CASE_DAY, demo_stores
+
+#: The bare engine, in its process.
+_engines: list[Any] = []
 
 
 class Recording:
@@ -82,7 +88,7 @@ def _measure(arguments: argparse.Namespace) -> None:
     bare_turns: list[float] = []
     tokens: list[tuple[int, int]] = []
     stages: dict[str, list[float]] = {}
-    with demo_stores() as make_store:
+    with demo_stores() as make_store, ExitStack() as stack:
         config = Config(transcripts=TranscriptsSection(enabled=False))
         bot = Bot(
             config=config,
@@ -94,22 +100,14 @@ def _measure(arguments: argparse.Namespace) -> None:
         )
         first = _turn(bot, MESSAGES[0], {})
         start_s = time.perf_counter() - started
-        bare = _bare(arguments.lora)
+        bare = stack.enter_context(
+            ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=_start_bare, initargs=(arguments.lora,))
+        )
         for number in range(arguments.turns):
             turn_ms = _turn(bot, MESSAGES[number % len(MESSAGES)], stages)
             assert recording.last is not None
             prompt, completion = recording.last
-            began = time.perf_counter()
-            bare.handle_completions(
-                {
-                    "prompt": prompt,
-                    "n_predict": max(1, len(completion.tokens)),
-                    "temperature": 0.0,
-                    "cache_prompt": True,
-                    "ignore_eos": True,
-                }
-            )
-            bare_turns.append(1e3 * (time.perf_counter() - began))
+            bare_turns.append(bare.submit(_bare_ms, prompt, max(1, len(completion.tokens))).result())
             turns.append(turn_ms)
             tokens.append((completion.prompt_tokens - completion.cached_tokens, len(completion.tokens)))
         bot.close()
@@ -124,7 +122,7 @@ def _measure(arguments: argparse.Namespace) -> None:
         f"tokens a turn: {statistics.mean(t for t, _ in tokens):.1f} read, {statistics.mean(t for _, t in tokens):.1f} written"
     )
     print("stages, median ms:", {name: round(statistics.median(values), 1) for name, values in stages.items()})
-    print(f"resident memory: {_resident_mb():.0f} MB (two engines)")
+    print(f"resident memory: {_resident_mb():.0f} MB (one engine)")
 
 
 def _turn(bot: Bot, message: str, stages: dict[str, list[float]]) -> float:
@@ -141,7 +139,8 @@ def _turn(bot: Bot, message: str, stages: dict[str, list[float]]) -> float:
     return taken
 
 
-def _bare(lora: Path | None) -> Any:
+def _start_bare(lora: Path | None) -> None:
+    """Open the bare engine in this process."""
     from shopbot.backends.gguf import default_threads, start_engine
     from shopbot.checkpoint import CheckpointStore
     from shopbot.config import home
@@ -149,7 +148,18 @@ def _bare(lora: Path | None) -> Any:
 
     current = CheckpointStore(home()).current()
     base = locate_model(current.manifest.base.source, sha256=current.manifest.base.sha256)
-    return start_engine(base, lora=lora or current.lora_path, context=2048, slots=1, threads=default_threads())
+    _engines.append(
+        start_engine(base, lora=lora or current.lora_path, context=2048, slots=1, threads=default_threads())
+    )
+
+
+def _bare_ms(prompt: str, tokens: int) -> float:
+    """Milliseconds that the bare engine takes for a prompt and so many tokens."""
+    began = time.perf_counter()
+    _engines[0].handle_completions(
+        {"prompt": prompt, "n_predict": tokens, "temperature": 0.0, "cache_prompt": True, "ignore_eos": True}
+    )
+    return 1e3 * (time.perf_counter() - began)
 
 
 def _p95(values: list[float]) -> float:

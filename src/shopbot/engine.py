@@ -173,16 +173,20 @@ class Engine:
         """Give an order number that the message names, but no act took up, to the act that can use it."""
         if state.customer_id is None:
             return acts
+        place = next((place for place, act in enumerate(acts) if self._could_take_order(act)), None)
+        if place is None:
+            return acts
         own = own_orders(self.shop.store.orders(state.customer_id), message)
         if len(own) != 1 or any(own[0] in words for act in acts for words in act.arguments.values()):
             return acts
-        for place, act in enumerate(acts):
-            tool = self.shop.tools.get(act.name)
-            takes_order = act.name == "inform" or (tool is not None and tool.parameter("order") is not None)
-            if takes_order and "order" not in act.arguments:
-                filled = replace(act, arguments={**act.arguments, "order": own[0]})
-                return [*acts[:place], filled, *acts[place + 1 :]]
-        return acts
+        filled = replace(acts[place], arguments={**acts[place].arguments, "order": own[0]})
+        return [*acts[:place], filled, *acts[place + 1 :]]
+
+    def _could_take_order(self, act: Act) -> bool:
+        """Whether the act has a place for an order, and none there."""
+        tool = self.shop.tools.get(act.name)
+        takes_order = act.name == "inform" or (tool is not None and tool.parameter("order") is not None)
+        return takes_order and "order" not in act.arguments
 
     def _with_fallback(self, state: SessionState, message: str, acts: Sequence[Act]) -> Sequence[Act]:
         """Where the model saw nothing that a shop could do, the tools that can tell better are asked; beside other
