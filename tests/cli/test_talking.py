@@ -77,8 +77,7 @@ def test_chat_in_a_terminal(program: Any) -> None:
         os.execve(program.command[0], [*program.command, "chat"], {**program.environment, "TERM": "dumb"})
     seen = read_until(terminal, b"you> ")
     os.write(terminal, b"when do you open?\r")
-    seen += read_until(terminal, b"18.")
-    seen += read_until(terminal, b"you> ")
+    seen += read_until(terminal, b"18.", b"you> ")
     seen += press_until(terminal, b"\x03", b"Stopped.")
     _, status = os.waitpid(child, 0)
     os.close(terminal)
@@ -100,13 +99,20 @@ def press_until(terminal: int, key: bytes, end: bytes) -> bytes:
     return seen
 
 
-def read_until(terminal: int, end: bytes) -> bytes:
-    seen = b""
-    while end not in seen:
-        try:
-            part = os.read(terminal, 4096)
-        except OSError:  # the program ended
-            part = b""
-        assert part, f"ended before {end!r}: {seen!r}"
-        seen += part
+def read_until(terminal: int, *ends: bytes) -> bytes:
+    """What comes until each of ``ends`` has come, in their order; several may come at once."""
+    seen, place = b"", 0
+    for end in ends:
+        while (found := seen.find(end, place)) < 0:
+            seen += read_part(terminal, end, seen)
+        place = found + len(end)
     return seen
+
+
+def read_part(terminal: int, awaited: bytes, seen: bytes) -> bytes:
+    try:
+        part = os.read(terminal, 4096)
+    except OSError:  # the program ended
+        part = b""
+    assert part, f"ended before {awaited!r}: {seen!r}"
+    return part
