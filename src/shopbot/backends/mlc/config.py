@@ -60,8 +60,10 @@ class ModelConfig:
                 raise _senseless(f"{name} is {value!r}")
         if self.num_attention_heads % self.num_key_value_heads:
             raise _senseless(f"{self.num_attention_heads} heads do not share {self.num_key_value_heads}")
-        if self.head_dim % 2:
-            raise _senseless(f"head_dim is {self.head_dim}")
+        # the compiled code works on vectors: a head is two halves of at least two numbers, and no row has an odd one
+        for name, multiple in (("head_dim", 4), ("hidden_size", 2), ("intermediate_size", 2)):
+            if getattr(self, name) % multiple:
+                raise _senseless(f"{name} is {getattr(self, name)}, no multiple of {multiple}")
 
     @property
     def has_qk_norm(self) -> bool:

@@ -1,4 +1,4 @@
-"""What is done to one token's row of numbers: norms, the gate, and rounding to 8 bits."""
+"""What is done to one token's row of numbers: norms, the gate, and rounding to 16 bits."""
 
 # TVMScript is parsed, not run: its types and names mean nothing to a type checker.
 # mypy: ignore-errors
