@@ -213,7 +213,7 @@ class Pipeline:
 
     def train(self) -> StageReport:
         """The parent's LoRA adapter, trained on; see :func:`shopbot_refine.learning.train`."""
-        from shopbot_refine import learning  # brings torch
+        from shopbot_refine import learning  # which knows this class
 
         return learning.train(self)
 
