@@ -7,7 +7,7 @@ from importlib import metadata
 
 from shopbot.errors import BackendError
 
-INSTALL = "Run 'pip install \"shopbot[mlc]\"' (from a clone: pip install -e '.[mlc]')."
+INSTALL = "Install the extra 'mlc', from a clone: pip install -e '.[mlc]'."
 _MODULES = {"tvm": "apache-tvm", "tvm_ffi": "apache-tvm-ffi", "tokenizers": "tokenizers", "llguidance": "llguidance"}
 #: Packages that bring a module 'tvm' of their own, by the beginning of their names.
 _FOREIGN = "mlc-ai"
