@@ -184,7 +184,7 @@ def test_a_session_is_followed_whoever_says_something(
                 ("message", 2),
             ]
             bot.set_mode(session, "human")
-            assert events.until("mode")[-1] == ("mode", {"mode": "human", "agent": None})
+            assert events.until("mode")[-1] == ("mode", {"mode": "human", "agent": None, "last_seq": 2})
             elsewhere.append_message(session, Message("agent", "This is Kim."))  # as another process would
             [(_, message)] = events.until("message")
             assert (message["seq"], message["role"], message["text"]) == (3, "agent", "This is Kim.")

@@ -68,7 +68,7 @@ async def _events(service: Service, session_id: str, seen: int) -> AsyncGenerato
         poll_s = min(poll_s * 1.2, MAX_POLL_S)
         if (entry.mode, entry.agent) != answering:
             answering, poll_s = (entry.mode, entry.agent), POLL_S
-            yield event("mode", {"mode": entry.mode, "agent": entry.agent})
+            yield event("mode", {"mode": entry.mode, "agent": entry.agent, "last_seq": entry.last_seq})
         if entry.last_seq > seen:
             poll_s = POLL_S
             for message in await run_in_threadpool(store.messages, session_id, after=seen):

@@ -124,6 +124,7 @@ def test_a_new_conversation(serve: Any, visit: Any) -> None:
     chat.say("can you juggle?")
     before = service.session_id
     chat.say("a human please")
+    chat.page.get_by_text("A colleague has been asked").wait_for()
     questions: list[str] = []
 
     def keep(dialog: Any) -> None:

@@ -28,6 +28,7 @@ export class Conversation {
   #life = new AbortController();
   #patience = new Patience();
   #isWatched = false;
+  #answeredSeq = 0; // the number of the latest answer; who answers was known with it
   #follower;
   #ready = Promise.resolve();
 
@@ -152,6 +153,7 @@ export class Conversation {
 
   #onReply(requestId, reply) {
     this.messages.answer(requestId, reply);
+    this.#answeredSeq = reply.seq ?? this.#answeredSeq;
     if (reply.handoff) this.#setMode(reply.reply ? "waiting" : "human");
     this.#answered(requestId);
   }
@@ -202,7 +204,7 @@ export class Conversation {
   #onEvent({ name, data }) {
     this.isCatchingUp = false;
     this.#isCutOff(false);
-    if (name === "mode") this.#setMode(data.mode, data.agent);
+    if (name === "mode" && data.last_seq >= this.#answeredSeq) this.#setMode(data.mode, data.agent);
     if (name === "message") this.#onMessage(data);
     if (name === "end" && data.reason === "forgotten") this.#sessionEnded();
     this.#changed();
@@ -243,7 +245,10 @@ export class Conversation {
   }
 
   #setSession(session) {
-    if (!session) Object.assign(this, { mode: "bot", agent: null });
+    if (!session) {
+      Object.assign(this, { mode: "bot", agent: null });
+      this.#answeredSeq = 0;
+    }
     this.#session = session;
     this.#kept.session.save(session);
     this.#follow();
