@@ -16,10 +16,11 @@ from shopbot.config import home
 
 @contextmanager
 def serving(box: Path, **settings: object) -> Iterator[tuple[str, psutil.Process]]:
-    """A service on loopback whose home is the folder ``box``, with this box's models and no limit of messages: its address
-    and its process. ``settings`` are those of the environment without its prefix (``MODEL__SLOTS``)."""
-    if not (box / "models").exists():
-        (box / "models").symlink_to(home() / "models")
+    """A service on loopback whose home is the folder ``box``, with this box's models and checkpoints and no limit of
+    messages: its address and its process. ``settings`` are those of the environment without its prefix (``MODEL__SLOTS``)."""
+    for name in ("models", "checkpoints"):
+        if (home() / name).exists() and not (box / name).exists():
+            (box / name).symlink_to(home() / name)
     unlimited = {"SERVER__MESSAGES_PER_MINUTE": 1_000_000, "SERVER__REQUESTS_PER_MINUTE": 1_000_000}
     told = {f"SHOPBOT_{key}": str(value) for key, value in {**unlimited, **settings}.items()}
     command = [str(Path(sys.executable).with_name("shopbot")), "serve", "--port", "0"]

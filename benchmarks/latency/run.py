@@ -146,10 +146,11 @@ def _start_bare(lora: Path | None) -> None:
     from shopbot.config import home
     from shopbot.models import locate_model
 
-    current = CheckpointStore(home()).current()
-    base = locate_model(current.manifest.base.source, sha256=current.manifest.base.sha256)
+    checkpoints = CheckpointStore(home())
+    trained = checkpoints.load(checkpoints.trained_name())  # what is in force may be a compiled form of it
+    base = locate_model(trained.manifest.base.source, sha256=trained.manifest.base.sha256)
     _engines.append(
-        start_engine(base, lora=lora or current.lora_path, context=2048, slots=1, threads=default_threads())
+        start_engine(base, lora=lora or trained.lora_path, context=2048, slots=1, threads=default_threads())
     )
 
 

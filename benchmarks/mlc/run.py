@@ -1,74 +1,64 @@
-"""A compiled checkpoint beside the GGUF that it was made from: speed, the same acts, the start, memory, compile time.
+"""A compiled checkpoint beside the GGUF that it was made from: speed, the start, memory, compile time, as JSON.
 
-    python -m benchmarks.mlc.run [--rounds 12] [--calls 400] [--golden] [--quantization q8]
+    python -m benchmarks.mlc.run [--rounds 8] [--calls 60] [--starts 5] [--target x86-64-v3 …] [--quantization q8]
 
 Everything is made in a home of its own; the base model is taken from this box. Speed: the runtime alone against
-llama.cpp on the Q4_1 base without an adapter, in alternation. Calls and acts: both backends, the shipped adapter beside its
-base on one side, merged on the other, on the messages of the golden cases. ``--golden`` plays the golden cases on both.
-Brackets are quartiles.
+llama.cpp on the Q4_1 base without an adapter. Calls and starts: both backends as the product opens them, the shipped
+adapter beside its base on one side, merged on the other. Each engine has a process of its own, and they are asked in
+turn. Three numbers are quartiles and the median between them. ``benchmarks.mlc.acts`` says whether the acts are the same.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
-import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
-from benchmarks.mlc.speed import compare as compare_speed
-from benchmarks.setup import plugins
-from shopbot.backends import BackendSettings, ModelBackend
-from shopbot.backends.gguf import GgufBackend, default_threads
+from benchmarks.mlc.speed import compare_calls, compare_rates, compare_starts
 from shopbot.backends.mlc.artefact import Artefact
-from shopbot.backends.mlc.backend import MLCBackend
-from shopbot.backends.mlc.library import code_folder, compiled_library
+from shopbot.backends.mlc.library import compiled_library
 from shopbot.backends.mlc.quantization import parse_quantization
-from shopbot.baking import compare as compare_golden
+from shopbot.backends.mlc.targets import TARGETS, can_run, native_target
 from shopbot.checkpoint import Checkpoint, CheckpointStore
 from shopbot.compiling import compile_checkpoint
 from shopbot.config import Config, home
-from shopbot.grammar import build, parse
 from shopbot.models import locate_model
-from shopbot.understand import render_prompt, segments
-
-_START = """
-import os, sys, time
-began = time.perf_counter()
-from shopbot.config import Config
-from shopbot.minds import open_backend
-from shopbot.plugins import PluginManager
-_, backend = open_backend(Config().with_checkpoint(sys.argv[1]), PluginManager.installed({}, only=()))
-backend.complete("<|im_start|>shop acts\\n[-] where is my order<|im_end|>", grammar='root ::= [a-z_]+ "()"', max_tokens=8)
-seconds = time.perf_counter() - began
-for line in open("/proc/self/status"):
-    if line.startswith("VmRSS"):
-        print(f"{seconds:.2f} {int(line.split()[1]) / 1024:.0f}")
-"""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=12)
-    parser.add_argument("--calls", type=int, default=400)
-    parser.add_argument("--golden", action="store_true")
+    parser.add_argument("--rounds", type=int, default=8)
+    parser.add_argument("--calls", type=int, default=60)
+    parser.add_argument("--starts", type=int, default=5)
+    parser.add_argument("--target", action="append", dest="targets", help="Beside native; may be repeated.")
     parser.add_argument("--quantization", default="q8")
-    arguments = parser.parse_args()
-    print(f"load when this began: {os.getloadavg()[0]:.1f}")
+    given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="shopbot-mlc-", ignore_cleanup_errors=True) as folder:
         shipped, base = _move_in(Path(folder))
-        compiled = _compile(shipped, arguments.quantization)
-        artefact = Artefact.open(compiled.folder)
-        compare_speed(compiled.folder, base, arguments.rounds, artefact.config.vocab_size)
-        _compare_acts(shipped, base, compiled, arguments.calls)
-        _compare_starts(shipped, compiled)
-        if arguments.golden:
-            names = shipped.manifest.name, compiled.manifest.name
-            found = compare_golden(*names, plugins().cases(), Config(), plugins())
-            print(f"golden cases: {found.as_json()}")
+        print(json.dumps(_measure(shipped, base, given), indent=1))
+
+
+def _measure(shipped: Checkpoint, base: Path, given: argparse.Namespace) -> dict[str, Any]:
+    began = time.monotonic()
+    found: dict[str, Any] = {"load before": os.getloadavg()[0], "target": native_target().name}
+    targets = [name for name in given.targets or ["x86-64-v3"] if can_run(TARGETS[name])]
+    _tell("compiling")
+    compiled, found["compiling"] = _compile(shipped, given.quantization)
+    vocabulary = Artefact.open(compiled.folder).config.vocab_size
+    names = {"gguf": shipped.manifest.name, "mlc": compiled.manifest.name}
+    bias = {name.partition("_")[0]: value for name, value in (shipped.manifest.bias or {}).items()}
+    _tell("tokens a second")
+    found["rates"] = compare_rates(compiled.folder, base, ["native", *targets], given.rounds, vocabulary)
+    _tell("calls")
+    found["calls"] = compare_calls(names, bias, given.calls)
+    _tell("starts")
+    found["starts"] = compare_starts(names, given.starts)
+    return {**found, "load after": os.getloadavg()[0], "seconds": round(time.monotonic() - began)}
 
 
 def _move_in(folder: Path) -> tuple[Checkpoint, Path]:
@@ -83,7 +73,8 @@ def _move_in(folder: Path) -> tuple[Checkpoint, Path]:
     return shipped, folder / "models" / base.name
 
 
-def _compile(shipped: Checkpoint, quantization: str) -> Checkpoint:
+def _compile(shipped: Checkpoint, quantization: str) -> tuple[Checkpoint, dict[str, float]]:
+    """The compiled checkpoint, and what it took."""
     began = time.perf_counter()
     manifest = compile_checkpoint(shipped.manifest.name, config=Config(), quantization=parse_quantization(quantization))
     seconds = time.perf_counter() - began
@@ -93,60 +84,16 @@ def _compile(shipped: Checkpoint, quantization: str) -> Checkpoint:
     with tempfile.TemporaryDirectory() as cache:
         library = compiled_library(artefact.config, artefact.quantization, cache=Path(cache))
         alone, size = time.perf_counter() - began, library.stat().st_size
-    print(
-        f"compiled in {seconds:.1f} s, of which the library takes {alone:.1f} s ({size / 1e3:.0f} kB); "
-        f"weights {artefact.weight_bytes / 1e6:.0f} MB; kept in {code_folder().name}"
-    )
-    return compiled
-
-
-def _compare_acts(shipped: Checkpoint, base: Path, compiled: Checkpoint, calls: int) -> None:
-    tools = plugins().tools().values()
-    grammar, bias = build(tools), {name.partition("_")[0]: value for name, value in shipped.manifest.bias.items()}
-    messages = dict.fromkeys(
-        part for _, case in plugins().cases() for turn in case.turns for part in segments(turn.say)
-    )
-    settings = {"threads": default_threads(), "slots": 1, "context": 1024}
-    engines: dict[str, ModelBackend] = {
-        "gguf": GgufBackend(BackendSettings(base, shipped.lora_path, **settings)),
-        "mlc": MLCBackend(BackendSettings(compiled.folder, **settings)),
+    return compiled, {
+        "seconds": round(seconds, 1),
+        "seconds for the library alone": round(alone, 1),
+        "library kB": round(size / 1e3),
+        "weights MB": round(artefact.weight_bytes / 1e6),
     }
-    times: dict[str, list[float]] = {name: [] for name in engines}
-    same_texts = same_acts = acts = 0
-    for number, message in enumerate(list(messages)[:calls]):
-        texts = {}
-        for name, engine in sorted(engines.items(), reverse=bool(number % 2)):
-            began = time.perf_counter()
-            prompt = render_prompt("-", message)
-            texts[name] = engine.complete(prompt, grammar=grammar, max_tokens=48 + len(message) // 2, bias=bias).text
-            times[name].append(1e3 * (time.perf_counter() - began))
-        same_texts += texts["gguf"] == texts["mlc"]
-        one, other = ([(act.name, dict(act.arguments)) for act in parse(texts[name])] for name in engines)
-        acts += max(len(one), len(other))
-        same_acts += sum(act in other for act in one)
-    for engine in engines.values():
-        engine.close()
-    ratios = [mlc / gguf for mlc, gguf in zip(times["mlc"], times["gguf"], strict=True)]
-    shown = {name: [round(quartile) for quartile in statistics.quantiles(spent, n=4)] for name, spent in times.items()}
-    quartiles = [round(quartile, 3) for quartile in statistics.quantiles(ratios, n=4)]
-    print(f"calls in ms, quartiles: {shown}; ratio mlc to gguf {quartiles}, n = {len(ratios)}")
-    print(f"the same text in {same_texts} of {len(ratios)} messages, the same act {same_acts} times of {acts}")
 
 
-def _compare_starts(shipped: Checkpoint, compiled: Checkpoint, runs: int = 5) -> None:
-    found: dict[str, list[tuple[float, float]]] = {shipped.manifest.name: [], compiled.manifest.name: []}
-    for _ in range(runs):
-        for name, values in found.items():
-            done = subprocess.run([sys.executable, "-c", _START, name], capture_output=True, text=True, check=True)
-            seconds, megabytes = done.stdout.split()
-            values.append((float(seconds), float(megabytes)))
-    for name, values in found.items():
-        seconds, megabytes = (sorted(column) for column in zip(*values, strict=True))
-        middle = len(values) // 2
-        print(
-            f"{name}: start to first answer {seconds[middle]:.2f} s [{seconds[0]:.2f}, {seconds[-1]:.2f}], "
-            f"{megabytes[middle]:.0f} MB resident, n = {len(values)}"
-        )
+def _tell(doing: str) -> None:
+    print(f"{time.strftime('%H:%M:%S')} {doing}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -113,6 +113,11 @@ _FULL_NAME = re.compile(_FULL)
 _NAME_LINE = re.compile(rf"(?:^|(?<=\n))[^\w\n]{{0,6}}({_FULL})[ ,]{{0,2}}(?=\n)")
 
 
+#: Short texts in which nothing was found: the keys and values of tools' results, which come again and again.
+_nothing_in: set[tuple[str, bool]] = set()
+_SHORT_CHARS, _MAX_REMEMBERED = 40, 4096
+
+
 def luhn(digits: str) -> bool:
     """Whether the digits carry the check digit that payment cards have."""
     total = 0
@@ -135,6 +140,18 @@ def find(text: str, *, expects_identity: bool = False) -> list[Span]:
 
     ``expects_identity``: the customer was asked who they are: a capitalised pair is a name, five digits are a postcode.
     """
+    is_short = len(text) <= _SHORT_CHARS
+    if is_short and (text, expects_identity) in _nothing_in:
+        return []
+    spans = _search(text, expects_identity=expects_identity)
+    if is_short and not spans:
+        if len(_nothing_in) >= _MAX_REMEMBERED:
+            _nothing_in.clear()
+        _nothing_in.add((text, expects_identity))
+    return spans
+
+
+def _search(text: str, *, expects_identity: bool) -> list[Span]:
     # where two agree on the stretch, the first names its kind
     spans = [Span(*found) for found in find_after_cues(text)]
     spans += [span for finder in _FINDERS for span in finder(text)]

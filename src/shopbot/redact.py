@@ -149,7 +149,7 @@ class Redactor:
             return value
         if isinstance(value, (int, float)):
             digits = str(value)
-            return value if self.text(digits) == digits else self.text(digits)
+            return value if (text := self.text(digits)) == digits else text
         if isinstance(value, str):
             kind = _STRUCTURED.get(field)
             if kind and value.strip() and not PLACEHOLDER.fullmatch(value):

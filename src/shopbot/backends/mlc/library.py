@@ -30,7 +30,7 @@ from shopbot.files import locked, sync, write_atomic
 FUNCTION = "forward"
 DESCRIPTION = "library.json"
 #: Counts up whenever the kernels or the compiled function's arguments change.
-REVISION = 4
+REVISION = 5
 COMPILE_TIMEOUT_S = 900.0
 _REMEDY = "Delete the folder; it is made anew when it is needed."
 

@@ -102,7 +102,7 @@ def forward(config: ModelConfig, quantization: Quantization, processor: str) -> 
         seen = T.alloc_buffer((chunk, joined), "float32")
         opened = T.alloc_buffer((chunk, padded(2 * inner)), "float32")
         weighed = T.alloc_buffer((chunk, inner), "float32")
-        planes = T.alloc_buffer((2, chunk, widest), "int8")
+        rounded = T.alloc_buffer((chunk, widest), "int8")
         scales = T.alloc_buffer((chunk, widest // GROUP + 1), "float32")
         excess = T.alloc_buffer((chunk, widest // GROUP + 1), "int32")
 
@@ -117,11 +117,11 @@ def forward(config: ModelConfig, quantization: Quantization, processor: str) -> 
             def before_attention(at):
                 normalise(stream, at, 0, attention_norm, layer, normed)
                 if is_grouped:
-                    quantize_hidden(normed, at, planes, scales, excess)
+                    quantize_hidden(normed, at, rounded, scales, excess)
 
             each(count, before_attention)
             if is_grouped:
-                times_qkv(qkv, layer, (planes, scales, excess), count, mixed)
+                times_qkv(qkv, layer, (rounded, scales, excess), count, mixed)
             else:
                 times_qkv(qkv, layer, (normed,), count, mixed)
 
@@ -142,10 +142,10 @@ def forward(config: ModelConfig, quantization: Quantization, processor: str) -> 
 
                 @T.inline
                 def after_attention(at):
-                    quantize_joined(seen, at, planes, scales, excess)
+                    quantize_joined(seen, at, rounded, scales, excess)
 
                 each(count, after_attention)
-                add_joined(joined_, layer, (planes, scales, excess), count, stream)
+                add_joined(joined_, layer, (rounded, scales, excess), count, stream)
             else:
                 add_joined(joined_, layer, (seen,), count, stream)
 
@@ -153,11 +153,11 @@ def forward(config: ModelConfig, quantization: Quantization, processor: str) -> 
             def before_mlp(at):
                 normalise(stream, at, 0, mlp_norm, layer, normed)
                 if is_grouped:
-                    quantize_hidden(normed, at, planes, scales, excess)
+                    quantize_hidden(normed, at, rounded, scales, excess)
 
             each(count, before_mlp)
             if is_grouped:
-                times_gate_up(gate_up, layer, (planes, scales, excess), count, opened)
+                times_gate_up(gate_up, layer, (rounded, scales, excess), count, opened)
             else:
                 times_gate_up(gate_up, layer, (normed,), count, opened)
 
@@ -165,11 +165,11 @@ def forward(config: ModelConfig, quantization: Quantization, processor: str) -> 
             def between(at):
                 weigh(opened, at, weighed)
                 if is_grouped:
-                    quantize_inner(weighed, at, planes, scales, excess)
+                    quantize_inner(weighed, at, rounded, scales, excess)
 
             each(count, between)
             if is_grouped:
-                add_down(down, layer, (planes, scales, excess), count, stream)
+                add_down(down, layer, (rounded, scales, excess), count, stream)
             else:
                 add_down(down, layer, (weighed,), count, stream)
 
@@ -179,12 +179,12 @@ def forward(config: ModelConfig, quantization: Quantization, processor: str) -> 
                 stream[at, number] = stream[count - answers + at, number]
             normalise(stream, at, 0, last_norm, 0, normed)
             if is_grouped:
-                quantize_hidden(normed, at, planes, scales, excess)
+                quantize_hidden(normed, at, rounded, scales, excess)
 
         for at in T.serial(answers):
             last(at)
         if is_grouped:
-            times_head(head_, 0, (planes, scales, excess), answers, logits)
+            times_head(head_, 0, (rounded, scales, excess), answers, logits)
         else:
             times_head(head_, 0, (normed,), answers, logits)
 

@@ -20,46 +20,36 @@ MANY, SOME = 8, 4
 def bytes_product(processor: Processor, blocks: int, groups: int, adds: bool):
     """The kernel for weights of 8 bits, ``blocks`` of rows by ``groups`` of columns.
 
-    It takes activations of 16 bits, in two planes of bytes, which :func:`shopbot.backends.mlc.kernels.rows.quantizer`
-    makes. ``adds``: to what ``out`` holds.
+    It takes activations of 8 bits as :func:`shopbot.backends.mlc.kernels.rows.quantizer` makes them. ``adds``: to what
+    ``out`` holds.
     """
     width = processor.lanes
     parts = ROWS // width
 
     @T.inline
-    def tile(weight, layer, block, planes, scales, excess, first, count, out):
+    def tile(weight, layer, block, values, scales, excess, first, count, out):
         for part in T.unroll(parts):
             sums = T.alloc_buffer((count, width), "float32")
-            high = T.alloc_buffer((count, width), "int32")
-            low = T.alloc_buffer((count, width), "int32")
+            whole = T.alloc_buffer((count, width), "int32")
             words = T.alloc_buffer((width,), "int32")
             for token in T.unroll(count):
                 sums[token, lanes(0, width)] = splat(T.float32(0), width)
             for group in T.serial(groups):
                 for token in T.unroll(count):
-                    high[token, lanes(0, width)] = splat(T.int32(0), width)
-                    low[token, lanes(0, width)] = splat(excess[first + token, group], width)
+                    whole[token, lanes(0, width)] = splat(excess[first + token, group], width)
                 for word in T.unroll(WORDS):
                     here: T.let = weight[layer, block, group, word, lanes(part * width, width)]
                     words[lanes(0, width)] = processor.prepare(here)
                     for token in T.unroll(count):
-                        at: T.let = lanes(group * GROUP + word * 4, 4)
-                        four: T.let = T.reinterpret("int32", planes[0, first + token, at])
-                        rest: T.let = T.reinterpret("int32", planes[1, first + token, at])
-                        high[token, lanes(0, width)] = processor.dot(
-                            high[token, lanes(0, width)], words[lanes(0, width)], four
-                        )
-                        low[token, lanes(0, width)] = processor.dot(
-                            low[token, lanes(0, width)], words[lanes(0, width)], rest
+                        four: T.let = values[first + token, lanes(group * GROUP + word * 4, 4)]
+                        whole[token, lanes(0, width)] = processor.dot(
+                            whole[token, lanes(0, width)], words[lanes(0, width)], T.reinterpret("int32", four)
                         )
                 scale: T.let = weight[layer, block, group, WORDS, lanes(part * width, width)]
                 for token in T.unroll(count):
-                    whole: T.let = (
-                        high[token, lanes(0, width)] * splat(T.int32(256), width) + low[token, lanes(0, width)]
-                    )
                     step: T.let = T.reinterpret(f"float32x{width}", scale) * splat(scales[first + token, group], width)
                     sums[token, lanes(0, width)] = (
-                        sums[token, lanes(0, width)] + T.cast(whole, f"float32x{width}") * step
+                        sums[token, lanes(0, width)] + T.cast(whole[token, lanes(0, width)], f"float32x{width}") * step
                     )
             for token in T.unroll(count):
                 column: T.let = lanes(block * ROWS + part * width, width)

@@ -1,4 +1,4 @@
-"""What is done to one token's row of numbers: norms, the gate, and rounding to 16 bits."""
+"""What is done to one token's row of numbers: norms, the gate, and rounding to 8 bits."""
 
 # TVMScript is parsed, not run: its types and names mean nothing to a type checker.
 # mypy: ignore-errors
@@ -13,8 +13,8 @@ from shopbot.backends.mlc.quantization import GROUP
 #: Up to so many tokens, one thread does all the work. It reads the weights nearly as fast as two, and threads that wait
 #: for each other, some hundred times a step, lose far more where another process has a core: seconds for 31 tokens.
 ALONE = 32
-#: What the largest number of a group becomes: 127 times 256, so that both of its bytes are signed ones.
-_LARGEST = 32512
+#: What the largest number of a group becomes.
+_LARGEST = 127
 
 
 def shared():
@@ -68,20 +68,17 @@ def gate(size: int):
 
 
 def quantizer(size: int, zero: int):
-    """The kernel that rounds a row to 16 bits, each group of 32 with a scale. They go to two planes of signed bytes: a
-    number is 256 times the first and the second.
+    """The kernel that rounds a row to 8 bits, each group of 32 with a scale, as llama.cpp does.
 
     ``excess``: what a sum of products with weights that are ``zero`` too large has too much, negative.
     """
     half = GROUP // 2
 
     @T.inline
-    def quantize(source, place, planes, scales, excess):
+    def quantize(source, place, values, scales, excess):
         for group in T.serial(size // GROUP):
             peak = T.alloc_buffer((1,), "float32")
             sums = T.alloc_buffer((half,), "int32")
-            whole = T.alloc_buffer((half,), "int32")
-            high = T.alloc_buffer((half,), "int32")
             first: T.let = T.abs(source[place, lanes(group * GROUP, half)])
             peak[0] = largest(T.max(first, T.abs(source[place, lanes(group * GROUP + half, half)])))
             scales[place, group] = peak[0] / T.float32(_LARGEST)
@@ -90,15 +87,9 @@ def quantizer(size: int, zero: int):
             for part in T.unroll(2):
                 at: T.let = lanes(group * GROUP + part * half, half)
                 rounded: T.let = T.nearbyint(source[place, at] * splat(inverse, half))
-                whole[lanes(0, half)] = T.cast(rounded, f"int32x{half}")
-                up: T.let = whole[lanes(0, half)] + splat(T.int32(128), half)
-                high[lanes(0, half)] = T.shift_right(up, splat(T.int32(8), half))
-                rest: T.let = whole[lanes(0, half)] - high[lanes(0, half)] * splat(T.int32(256), half)
-                # -128 has no positive counterpart, which one of the processors' instructions needs
-                low: T.let = T.max(rest, splat(T.int32(-127), half))
-                planes[0, place, at] = T.cast(high[lanes(0, half)], f"int8x{half}")
-                planes[1, place, at] = T.cast(low, f"int8x{half}")
-                sums[lanes(0, half)] = sums[lanes(0, half)] + high[lanes(0, half)] * splat(T.int32(256), half) + low
+                whole: T.let = T.cast(rounded, f"int32x{half}")
+                values[place, at] = T.cast(whole, f"int8x{half}")
+                sums[lanes(0, half)] = sums[lanes(0, half)] + whole
             count: T.let = T.call_llvm_pure_intrin("int32", "llvm.vector.reduce.add", sums[lanes(0, half)])
             excess[place, group] = count * T.int32(-zero)
 
