@@ -73,8 +73,8 @@ def test_other_weights(make_artefact: Make, code_home: Path, quantization: str) 
 def test_all_kernels_agree(make_artefact: Make, code_home: Path, target: str, quantization: str) -> None:
     artefact, _ = make_artefact("llama", quantization)
     native, other = (_read(_runtime(artefact, code_home, name), [64, 11]) for name in ("native", target))
-    # q8 rounds activations to 16 bits, where sums that differ in the last bit may part; one step is 3e-5 of the largest
-    bound = 2e-4 if quantization == "q8" else 1e-5
+    # q8 rounds activations to 8 bits, where sums that differ in the last bit may part; one step is 8e-3 of the largest
+    bound = 8e-3 if quantization == "q8" else 1e-5
     assert np.abs(native - other).max() <= bound * np.abs(native).max()
 
 
