@@ -23,7 +23,7 @@ from benchmarks.mlc.speed import compare_calls, compare_rates, compare_starts
 from shopbot.backends.mlc.artefact import Artefact
 from shopbot.backends.mlc.library import compiled_library
 from shopbot.backends.mlc.quantization import parse_quantization
-from shopbot.backends.mlc.targets import TARGETS, can_run, native_target
+from shopbot.backends.mlc.targets import can_run, native_target, parse_target
 from shopbot.checkpoint import Checkpoint, CheckpointStore
 from shopbot.compiling import compile_checkpoint
 from shopbot.config import Config, home
@@ -46,7 +46,7 @@ def main() -> None:
 def _measure(shipped: Checkpoint, base: Path, given: argparse.Namespace) -> dict[str, Any]:
     began = time.monotonic()
     found: dict[str, Any] = {"load before": os.getloadavg()[0], "target": native_target().name}
-    targets = [name for name in given.targets or ["x86-64-v3"] if can_run(TARGETS[name])]
+    targets = [name for name in given.targets or ["x86-64-v3"] if can_run(parse_target(name))]
     _tell("compiling")
     compiled, found["compiling"] = _compile(shipped, given.quantization)
     vocabulary = Artefact.open(compiled.folder).config.vocab_size
