@@ -53,6 +53,8 @@ def test_the_file_then_the_environment(write: object) -> None:
         "SHOPBOT_IDENTITY__ACCEPT": '["email"]',
         "SHOPBOT_TRANSCRIPTS__ENABLED": "false",
         "SHOPBOT_PLUGINS__FAQ": '{folder = "faq"}',
+        "SHOPBOT_PLUGINS__FAQ__THRESHOLD": "0.4",
+        "SHOPBOT_PLUGINS__ORDERS__ALLOW_CHANGES": "true",
         "SHOPBOT_HOME": "/nowhere",
         "PATH": "/bin",
     }
@@ -61,7 +63,10 @@ def test_the_file_then_the_environment(write: object) -> None:
     assert config.session.max_message_chars == 99
     assert config.identity.accept == ("email",)
     assert config.transcripts.enabled is False
-    assert config.plugins == {"orders": {"allow_cancel": False}, "faq": {"folder": "faq"}}
+    assert config.plugins == {
+        "orders": {"allow_cancel": False, "allow_changes": True},
+        "faq": {"folder": "faq", "threshold": 0.4},
+    }
 
 
 @pytest.mark.parametrize(

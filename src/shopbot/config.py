@@ -1,9 +1,10 @@
 """Configuration: the bundle in force, shopbot.toml, then the environment, checked by one schema.
 
 The file is ``--config FILE``, or ``./shopbot.toml``, or the one in the user's configuration folder. The environment
-overrides it as ``SHOPBOT_SECTION__KEY`` (``SHOPBOT_STORE__URL=sqlite:///shop.db``). An unknown key is an error with a
-suggestion. What the file leaves open, a bundle may set (docs/bundle.md). ``SHOPBOT_HOME`` moves everything shopbot
-writes (models, checkpoints, store, transcripts) to one folder.
+overrides it as ``SHOPBOT_SECTION__KEY`` (``SHOPBOT_STORE__URL=sqlite:///shop.db``,
+``SHOPBOT_PLUGINS__FAQ__FOLDER=faq``). An unknown key is an error with a suggestion. What the file leaves open, a bundle
+may set (docs/bundle.md). ``SHOPBOT_HOME`` moves everything shopbot writes (models, checkpoints, store, transcripts) to
+one folder.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from shopbot.errors import ConfigError
 from shopbot.installed import Installed, installed
 
 FILE_NAME = "shopbot.toml"
+_SCALAR = re.compile(r"true|false|-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,15})?")
 _ENVIRONMENT_PREFIX = "SHOPBOT_"
 #: Variables with the prefix that are no configuration keys.
 _NOT_KEYS = frozenset(
@@ -229,7 +231,12 @@ def load(
     bundle = bundle or installed(home())
     settings = written(file, bundle)
     for section, key, value in _from_environment(os.environ if environ is None else environ):
-        settings.setdefault(section, {})[key] = value
+        table = settings.setdefault(section, {})
+        if section == "plugins":
+            plugin, separator, setting = key.partition("__")
+            if separator:
+                table, key = table.setdefault(plugin, {}), setting
+        table[key] = value
     return check(settings, origin=str(file or (f"bundle {bundle.id}" if bundle else "the environment")))
 
 
@@ -274,12 +281,15 @@ def _from_environment(environ: Mapping[str, str]) -> list[tuple[str, str, Any]]:
 
 
 def _value(section: str, key: str, text: str) -> Any:
-    """Numbers and booleans are parsed by the schema; lists and tables are written as in TOML."""
+    """Numbers and booleans are parsed by the schema, those of plugins, which may have none, here; lists and tables are
+    written as in TOML."""
     if text[:1] in "[{":
         try:
             return tomli.loads(f"value = {text}")["value"]
         except tomli.TOMLDecodeError as error:
             raise ConfigError(f"SHOPBOT_{section.upper()}__{key.upper()} is no TOML value: {error}.") from None
+    if section == "plugins" and _SCALAR.fullmatch(text):
+        return tomli.loads(f"value = {text}")["value"]
     return text
 
 

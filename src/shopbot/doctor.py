@@ -132,7 +132,10 @@ def _plugins(config: Config) -> str:
     tools = manager.tools()
     if manager.failures:
         broken = "; ".join(f"{name}: {why}" for name, why in sorted(manager.failures.items()))
-        raise _Failed(broken, "Update or uninstall these plugins; 'shopbot plugins check' says what is wrong.")
+        raise _Failed(
+            broken,
+            "Correct their settings, update or uninstall them; 'shopbot plugins check' says what is wrong.",
+        )
     if not tools:
         raise _Failed("no plugin offers a tool", "Install some: pip install -r requirements.txt.")
     return f"{', '.join(manager.names)}: {len(tools)} tools"
