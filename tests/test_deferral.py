@@ -12,6 +12,7 @@ import pytest
 from shopbot import Answer, Bot, CloudModel, Context, Opinion, Question, hookimpl, tool
 from shopbot.errors import DuplicateNameError
 from shopbot.evals import Case, CaseTurn, demo_stores, judge
+from shopbot.server.operators.explanation import explain_answer
 from shopbot.transcript import Recorder, Transcripts
 from shopbot.turn import reply_from_json
 
@@ -165,3 +166,12 @@ def test_a_session_says_no_for_good(make: Callable[..., Bot]) -> None:
     bot.session(session.id, allows_cloud=True)  # going on is no new consent
     assert session.ask("hm").explain.deferral == "opted_out"  # type: ignore[union-attr]
     assert not cloud.asked
+
+
+def test_operators_read_what_deferral_did(make: Callable[..., Bot]) -> None:
+    unsure = "The model on the box found out_of_scope, 100% sure, 100% are asked for."
+    answered = make(Cloud()).session().ask("u open tmrw?").as_json()
+    assert explain_answer(answered)[1:3] == [unsure, "So the cloud model was asked, and its acts were taken."]
+    wrong = make(Cloud("steal_all()")).session().ask("u open tmrw?").as_json()
+    assert explain_answer(wrong)[1:3] == [unsure, "The cloud model did not help: not in grammar."]
+    assert not any("cloud" in told for told in explain_answer(make(None).session().ask("u open tmrw?").as_json()))

@@ -9,7 +9,7 @@ from typing import Any
 
 def explain_answer(payload: Mapping[str, Any]) -> list[str]:
     """The reasons behind a message of the bot's, from its payload."""
-    return [*_understood(payload), *_called(payload), *_asked(payload), *_took(payload)]
+    return [*_understood(payload), *_deferred(payload), *_called(payload), *_asked(payload), *_took(payload)]
 
 
 def _understood(payload: Mapping[str, Any]) -> Iterator[str]:
@@ -20,6 +20,18 @@ def _understood(payload: Mapping[str, Any]) -> Iterator[str]:
         yield "Nothing had to be understood: the bot said this by itself, or code read the message."
     elif not payload.get("tokens", {}).get("written"):
         yield "Code read the message; the model was not asked."
+
+
+def _deferred(payload: Mapping[str, Any]) -> Iterator[str]:
+    explain = payload.get("explain")
+    if not explain or explain["deferral"] in ("sure", "off"):
+        return
+    found = f"The model on the box found {explain['act'] or 'nothing'}"
+    yield f"{found}, {explain['confidence']:.0%} sure, {explain['threshold']:.0%} are asked for."
+    if explain["deferral"] == "answered":
+        yield "So the cloud model was asked, and its acts were taken."
+    else:
+        yield f"The cloud model did not help: {explain['deferral'].replace('_', ' ')}."
 
 
 def _called(payload: Mapping[str, Any]) -> Iterator[str]:
