@@ -140,6 +140,44 @@ def test_a_write_that_nobody_judges_needs_more_than_the_logs_to_speak_for_it(too
     assert [row.id for row in rows if isinstance(row, Candidate)] == ["t2"], "the teacher stands above the model"
 
 
+def test_a_new_phrase_of_a_write_is_asked_about_early_and_kept_once_a_teacher_has_seen_it(
+    tools: dict[str, Tool],
+) -> None:
+    turns = [
+        turn(1, "where is it", "order_status()"),
+        turn(2, "scrap W1", "cancel_order()"),
+        turn(3, "scrap W2", "cancel_order()"),
+    ]
+    new = frozenset({("cancel_order", "scrap")})
+    doubt = Doubt({"t1": 0.3}, phrases={"t2": new, "t3": new})
+    rows, _, teacher = run(turns, lambda _: "over_budget", tools, doubt=doubt)
+    assert [question["text"] for question in teacher.asked] == ["scrap W1", "scrap W2", "where is it"]
+    assert [getattr(row, "reason", "kept") for row in rows] == ["kept", "new_phrase", "new_phrase"]
+    assert "'scrap' to cancel_order" in next(row.detail for row in rows if isinstance(row, Rejected))
+
+    def reasons(acts: list[str]) -> list[str]:
+        def answer(question: dict[str, Any]) -> Any:
+            return judged("fix", *acts) if question["text"] == "scrap W1" else "over_budget"
+
+        return [getattr(row, "reason", "kept") for row in run(turns, answer, tools, doubt=doubt)[0]]
+
+    assert reasons(["cancel_order()"]) == ["kept", "kept", "kept"]
+    assert reasons(["order_status()"]) == ["kept", "kept", "new_phrase"], "it means something else, says the teacher"
+
+
+def test_a_second_opinion_that_differs_vouches_for_nothing(tools: dict[str, Tool]) -> None:
+    turns = [turn(2, "scrap W1", "cancel_order()"), turn(3, "scrap W2", "cancel_order()")]
+    new = frozenset({("cancel_order", "scrap")})
+
+    def answer(question: dict[str, Any]) -> Any:
+        if question["text"] == "scrap W2":
+            return "over_budget"
+        return judged("fix", "order_status()" if question.get("second_opinion") else "cancel_order()")
+
+    rows, _, _ = run(turns, answer, tools, agreement=1.0, doubt=Doubt(phrases={"t2": new, "t3": new}))
+    assert [getattr(row, "reason", "kept") for row in rows] == ["disagreement", "new_phrase"]
+
+
 @pytest.mark.parametrize(("failure", "is_complete"), [("offline", False), ("pending", False), ("refused", True)])
 def test_a_failure_is_the_reason(tools: dict[str, Tool], failure: str, is_complete: bool) -> None:
     rows, counts, _ = run([turn(1, "where is it", "order_status()")], lambda _: failure, tools, write=8)

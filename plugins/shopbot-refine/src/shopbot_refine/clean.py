@@ -33,7 +33,7 @@ from shopbot_refine.injections import find_injection
 from shopbot_refine.near_duplicates import FindNear, common_words, near_key, near_words
 from shopbot_refine.records import LoggedTurn, Rejected
 
-VERSION = 1
+VERSION = 2
 #: Longer is no message to a shop's bot; a turn of this length still fits the model's context.
 MAX_CHARS = 1000
 #: How sure the language model must be, and of how many letters at least: "hola" alone is no evidence.

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 
 from shopbot import Tool
 from shopbot_refine.acts import parse_act
+from shopbot_refine.dataset import Example
 from shopbot_refine.records import LoggedTurn
 from shopbot_refine.seed import load_seed
 from shopbot_refine.suspicion import classifier, label_of, vectoriser
@@ -26,9 +27,7 @@ class Corroboration:
     def __init__(self, tools: Mapping[str, Tool], seed: int) -> None:
         """``seed`` orders the learning."""
         self._writers = frozenset(name for name, tool in tools.items() if tool.effect == "write")
-        known = [(example.state, example.text, label_of(example.acts)) for example in load_seed(rows_per_template=1)]
-        known += [("-", _SLOT.sub(r"\1", text), name) for name, tool in tools.items() for text in tool.examples]
-        known = [row for row in known if row[2]]
+        known = [(row.state, row.text, label) for row in trusted_rows(tools) if (label := label_of(row.acts))]
         self._features = vectoriser()
         self._model = classifier(seed).fit(
             self._features.fit_transform([(state, text) for state, text, _ in known]), [label for _, _, label in known]
@@ -49,6 +48,12 @@ class Corroboration:
             if not self._writers.intersection(names) <= likeliest:
                 found.add(turn.id)
         return frozenset(found)
+
+
+def trusted_rows(tools: Mapping[str, Tool]) -> list[Example]:
+    """What the seed set and the tools' own examples say; it has seen no logs."""
+    own = [(_SLOT.sub(r"\1", text), name) for name, tool in tools.items() for text in tool.examples]
+    return [*load_seed(rows_per_template=1), *(Example("-", text, (f"{name}()",)) for text, name in own)]
 
 
 def _names(turn: LoggedTurn) -> frozenset[str]:

@@ -1,7 +1,8 @@
 """Instructions to the bot or to a model that were planted in a message, told by their form, in several languages.
 
 A logged message that speaks to the model instead of to the shop must not teach it anything. The patterns are three:
-somebody else's rules set aside, a new role or standing order given, the inside asked for. They are read in the text
+somebody else's rules set aside, a new role or standing order given (:mod:`shopbot_refine.standing_orders` knows more of
+these), the inside asked for. They are read in the text
 and in what it decodes to (base64, hexadecimal, rot13, spaced letters). That is no defence of the running bot, whose
 rules are code; a wording that is not caught here is still a suspect of the label model.
 """
@@ -13,6 +14,8 @@ import binascii
 import codecs
 import re
 from collections.abc import Iterator
+
+from shopbot_refine.standing_orders import STANDING_ORDERS
 
 _GAP = r"(?:[\W_]+[\w'’-]+){0,5}?[\W_]+"
 _IGNORE = (
@@ -140,7 +143,7 @@ _LEET = str.maketrans("013457@$", "oieastas")
 def find_injection(text: str) -> str | None:
     """The stretch (at most 80 characters) that instructs the model, or None."""
     for reading in _readings(text):
-        for pattern in _PATTERNS:
+        for pattern in (*_PATTERNS, *STANDING_ORDERS):
             match = pattern.search(reading)
             if match is not None:
                 return match[0].strip()[:80]

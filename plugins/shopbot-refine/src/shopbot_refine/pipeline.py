@@ -32,6 +32,7 @@ from shopbot_refine.decontamination import Guarded, guarded_texts
 from shopbot_refine.engines import Engine, open_engine
 from shopbot_refine.ledger import Ledger
 from shopbot_refine.ledger_rows import MICROS
+from shopbot_refine.new_phrases import NewPhrases
 from shopbot_refine.prompts import system_prompt
 from shopbot_refine.questions import Models
 from shopbot_refine.records import Candidate, LoggedTurn, Rejected
@@ -147,7 +148,10 @@ class Pipeline:
             def turns() -> Iterator[LoggedTurn]:
                 return read_turns(self.folder, "clean")
 
-            models = Models(LabelModel.learn(turns(), seed), Corroboration(self._tools(), seed))
+            tools = self._tools()
+            models = Models(
+                LabelModel.learn(turns(), seed), Corroboration(tools, seed), NewPhrases.learn(turns(), tools, seed)
+            )
             with self._engine() as engine, self._teacher() as teacher:
                 yield from teach.teach(
                     turns(),

@@ -10,6 +10,7 @@ from typing import ClassVar
 from shopbot_refine.corroboration import Corroboration
 from shopbot_refine.engines import PLACE, Columns, Engine, Row, Table, beside
 from shopbot_refine.engines.sorting import in_order
+from shopbot_refine.new_phrases import NewPhrases
 from shopbot_refine.prompts import judge_request
 from shopbot_refine.records import LoggedTurn
 from shopbot_refine.steering import Steering
@@ -22,14 +23,15 @@ Doubter = Callable[[Sequence[LoggedTurn]], Doubt]
 
 @dataclass(frozen=True, slots=True)
 class Models:
-    """What the label model and the seed set say against turns: a :data:`Doubter`."""
+    """What the label model, the seed set and new phrases say against turns: a :data:`Doubter`."""
 
     labels: LabelModel
     writes: Corroboration
+    phrases: NewPhrases
 
     def __call__(self, turns: Sequence[LoggedTurn]) -> Doubt:
         suspicion = {name: found.wrong for name, found in self.labels.judge(turns).items()}
-        return Doubt(suspicion, self.writes.unsupported(turns))
+        return Doubt(suspicion, self.writes.unsupported(turns), self.phrases.find(turns))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,9 @@ class Questions:
         for row, first in beside(self._turns.read(), self._first.read("id")):
             turn = LoggedTurn.from_json(json.loads(row["turn"]))
             unsupported = frozenset([turn.id] if row["unsupported"] else ())
-            yield Asking(turn, Doubt({turn.id: row["suspicion"]}, unsupported), first is not None)
+            found = frozenset((write, phrase) for write, phrase in json.loads(row["phrases"]))
+            phrases = {turn.id: found} if found else {}
+            yield Asking(turn, Doubt({turn.id: row["suspicion"]}, unsupported, phrases), first is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,8 @@ class Weigh:
     steering: Steering
     reads: ClassVar[Columns] = {"turn": str}
     gives: ClassVar[Columns] = {
-        "turn": str, "id": str, "key": str, "suspicion": float, "unsupported": int, "content": int, "calm": float,
+        "turn": str, "id": str, "key": str, "suspicion": float, "unsupported": int, "phrases": str, "content": int,
+        "calm": float,
     }  # fmt: skip
 
     def __call__(self, rows: Sequence[Row]) -> Iterator[Row]:
@@ -85,8 +90,9 @@ class Weigh:
                 "key": judge_request(turn, "").key,
                 "suspicion": suspicion,
                 "unsupported": int(turn.id in doubt.unsupported),
+                "phrases": json.dumps(sorted(doubt.phrases.get(turn.id, ()))),
                 "content": int(turn.rating != "down"),
-                "calm": -self.steering.urgency(turn.id, suspicion),
+                "calm": -self.steering.urgency(turn.id, doubt.total(turn)),
             }
 
 

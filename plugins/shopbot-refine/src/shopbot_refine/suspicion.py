@@ -77,7 +77,7 @@ class LabelModel:
     def learn(cls, turns: Iterable[LoggedTurn], seed: int) -> LabelModel:
         """Learn from the turns, or from :data:`SAMPLE` of them; ``seed`` draws those and the folds and orders the
         learning."""
-        sample = _draw(turns, seed)
+        sample = draw_sample(turns, seed)
         rows: list[LoggedTurn | Example] = [*sample, *load_seed(rows_per_template=1)]
         documents = [(row.state, row.text) for row in rows]
         labels = [label_of(row.acts) for row in rows]
@@ -114,7 +114,7 @@ class LabelModel:
         return probabilities
 
 
-def _draw(turns: Iterable[LoggedTurn], seed: int) -> list[LoggedTurn]:
+def draw_sample(turns: Iterable[LoggedTurn], seed: int) -> list[LoggedTurn]:
     """At most :data:`SAMPLE` of the turns, in their order; which ones follows from the seed and their ids."""
 
     def mark(turn: LoggedTurn) -> bytes:
@@ -184,9 +184,13 @@ def _fold_of(text: str, seed: int) -> int:
     return hashlib.sha256(f"{seed}:{fold(text)}".encode("utf-8", "replace")).digest()[0] % FOLDS
 
 
-def _plain(document: tuple[str, str]) -> str:
+def plain(text: str) -> str:
     """The text, folded, numbers and placeholders all alike: which order it is does not tell what is wanted."""
-    return fold(_NUMBER.sub(" 00 ", document[1]))
+    return fold(_NUMBER.sub(" 00 ", text))
+
+
+def _plain(document: tuple[str, str]) -> str:
+    return plain(document[1])
 
 
 def _words(document: tuple[str, str]) -> str:

@@ -23,9 +23,9 @@ from shopbot_refine.questions import Asking, Doubter, Questions
 from shopbot_refine.records import Candidate, LoggedTurn, Rejected
 from shopbot_refine.steering import Steering
 from shopbot_refine.teachers import Answer, Request, Teacher
-from shopbot_refine.verdicts import TeachCounts, judge, names, right_acts, take_written
+from shopbot_refine.verdicts import Phrase, TeachCounts, judge, names, right_acts, take_written
 
-VERSION = 3
+VERSION = 4
 #: Questions that a teacher has at once.
 ASKED = 10_000
 
@@ -71,8 +71,9 @@ def teach(
         )
         seconds = _ask_again(teacher, doubted, system, check, counts)
         counts.second_opinions = len(seconds)
+        vouched = _vouched(_answered(questions, system, shelf), seconds, check)
         for asking, request, answer in _answered(questions, system, shelf):
-            for row in judge(asking.turn, answer, seconds.get(request.key), asking.doubt, check, counts):
+            for row in judge(asking.turn, answer, seconds.get(request.key), asking.doubt, check, counts, vouched):
                 yield row
                 if isinstance(row, Candidate):
                     there.add(row)
@@ -145,6 +146,20 @@ def _ask_again(
             if acts is not None:
                 found[key] = acts
     return found
+
+
+def _vouched(
+    answered: Iterable[tuple[Asking, Request, Answer]], seconds: Mapping[str, frozenset[str]], check: AnswerCheck
+) -> frozenset[Phrase]:
+    """The new phrases that stand in a turn of which the teacher says that it means their write."""
+    found: set[Phrase] = set()
+    for asking, request, answer in answered:
+        if asking.turn.id not in asking.doubt.phrases:
+            continue
+        held = _names(asking.turn, answer, check) or frozenset()
+        if seconds.get(request.key, held) == held:
+            found |= asking.doubt.new_phrases(asking.turn.id, held)
+    return frozenset(found)
 
 
 def _have_written(

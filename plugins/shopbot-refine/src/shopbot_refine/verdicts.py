@@ -22,6 +22,8 @@ from shopbot_refine.prompts import Assignment
 from shopbot_refine.records import Candidate, LoggedTurn, Origin, Rejected
 from shopbot_refine.teachers import Answer
 
+#: (write, words of a message): see :mod:`shopbot_refine.new_phrases`.
+Phrase = tuple[str, str]
 #: A turn that nobody judged is kept below this suspicion (0: nothing speaks against it, 1: surely wrong).
 SUSPECT = 0.5
 #: Nobody answers these in this run; the other failures are trouble with this very turn, or are answered later.
@@ -32,10 +34,23 @@ _LATER = ("offline", "pending")
 @dataclass(frozen=True, slots=True)
 class Doubt:
     """What speaks against turns, by id. ``suspicion``: how likely the label is wrong, in [0, 1]; who is not in it is
-    not suspect. ``unsupported``: writes that only the logs vouch for."""
+    not suspect. ``unsupported``: writes that only the logs vouch for. ``phrases``: what stands in a turn that only the
+    logs tie to a write, be it the turn's own or not."""
 
     suspicion: Mapping[str, float] = field(default_factory=dict)
     unsupported: frozenset[str] = frozenset()
+    phrases: Mapping[str, frozenset[Phrase]] = field(default_factory=dict)
+
+    def new_phrases(self, turn: str, acts: Iterable[str]) -> frozenset[Phrase]:
+        """Those of the turn that are tied to one of these acts."""
+        meant = names(acts)
+        return frozenset(pair for pair in self.phrases.get(turn, ()) if pair[0] in meant)
+
+    def total(self, turn: LoggedTurn) -> float:
+        """How much speaks against a turn, in [0, 1]: from :data:`SUSPECT` on it may be lost if nobody judges it."""
+        suspicion = self.suspicion.get(turn.id, 0.0)
+        is_open = turn.id in self.unsupported or self.new_phrases(turn.id, turn.acts)
+        return max(suspicion, SUSPECT) if is_open else suspicion
 
 
 @dataclass(slots=True)
@@ -90,11 +105,13 @@ def judge(
     doubt: Doubt,
     check: AnswerCheck,
     counts: TeachCounts,
+    vouched: frozenset[Phrase] = frozenset(),
 ) -> Iterator[Candidate | Rejected]:
-    """What becomes of one turn, then the paraphrases of it. ``second``: the names of the acts in a second opinion."""
+    """What becomes of one turn, then the paraphrases of it. ``second``: the names of the acts in a second opinion.
+    ``vouched``: the new phrases that a teacher has seen to mean their write."""
     if answer.failure:
         counts.failures[f"judge {answer.failure}"] += 1
-        yield _unjudged(turn, answer, doubt, counts)
+        yield _unjudged(turn, answer, doubt, counts, vouched)
         return
     try:
         judgement = read_judgement(answer.content)
@@ -145,7 +162,9 @@ def names(acts: Iterable[str]) -> frozenset[str]:
     return frozenset(act.partition("(")[0] for act in acts)
 
 
-def _unjudged(turn: LoggedTurn, answer: Answer, doubt: Doubt, counts: TeachCounts) -> Candidate | Rejected:
+def _unjudged(
+    turn: LoggedTurn, answer: Answer, doubt: Doubt, counts: TeachCounts, vouched: frozenset[Phrase]
+) -> Candidate | Rejected:
     if answer.failure not in _UNJUDGED:
         return Rejected(turn.id, answer.failure, one_line(answer.detail), turn.as_json())
     if turn.rating == "down":
@@ -155,6 +174,10 @@ def _unjudged(turn: LoggedTurn, answer: Answer, doubt: Doubt, counts: TeachCount
         return Rejected(turn.id, "suspect_label", f"suspicion {suspicion:.2f}; {answer.failure}", turn.as_json())
     if turn.id in doubt.unsupported:
         return Rejected(turn.id, "unsupported_write", f"only the logs say so; {answer.failure}", turn.as_json())
+    if unknown := sorted(doubt.new_phrases(turn.id, turn.acts) - vouched):
+        write, phrase = unknown[0]
+        detail = f"only the logs tie '{phrase}' to {write}; {answer.failure}"
+        return Rejected(turn.id, "new_phrase", detail, turn.as_json())
     counts.unjudged += 1
     return Candidate(turn.id, turn.state, turn.text, turn.acts, "kept")
 
