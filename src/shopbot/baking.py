@@ -83,8 +83,8 @@ def bake(
     Raises :class:`GateError` where the golden cases suffer (the baked form is deleted), :class:`ConfigError` where
     there is nothing to merge or to judge by, :class:`ModelError` for what is wrong with the files or the disk.
     """
-    if config.model.backend != "gguf":
-        raise ConfigError(f"The backend '{config.model.backend}' runs no baked checkpoint.", remedy="Use 'gguf'.")
+    if config.model.backend != "auto":
+        raise ConfigError(f"The backend '{config.model.backend}' runs no baked checkpoint.", remedy="Use 'auto'.")
     cases = plugins.cases()
     if not cases:
         raise ConfigError("There is no golden case to judge by.", remedy="Install the plugins that the shop uses.")

@@ -112,7 +112,7 @@ class Bot:
         recorder = None
         if settings.transcripts.enabled:
             recorder = Recorder(settings.transcripts_path, retention_days=settings.transcripts.retention_days)
-        follows = settings.model.backend == "gguf" and not settings.model.checkpoint
+        follows = settings.model.backend == "auto" and not settings.model.checkpoint
         return cls(
             config=settings,
             store=store,

@@ -68,10 +68,10 @@ class StoreSection(_Section):
 
 
 class ModelSection(_Section):
-    """The model that understands. ``backend``: gguf, one of a plugin's, or none, for a bot that is only called by other
-    programs. ``threads`` 0: as many as there are cores, at most 4."""
+    """The model that understands. ``backend``: auto, the engine that the checkpoint is made for; one of a plugin's; or
+    none, for a bot that is only called by other programs. ``threads`` 0: as many as there are cores, at most 4."""
 
-    backend: str = "gguf"
+    backend: str = "auto"
     source: str = ""
     checkpoint: str = ""
     threads: int = pydantic.Field(default=0, ge=0, le=256)

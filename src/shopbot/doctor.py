@@ -168,7 +168,7 @@ def _transcripts(config: Config) -> str:
 
 
 def _model(config: Config) -> str:
-    if config.model.backend != "gguf":
+    if config.model.backend != "auto":
         return f"not needed by the backend '{config.model.backend}'"
     from shopbot.first_start import base_of
     from shopbot.models import locate_model
@@ -207,7 +207,7 @@ def _cloud(config: Config) -> str:
         return "off; no message leaves this box"
     cloud.close()
     checkpoints, threshold = CheckpointStore(home()), config.understanding.threshold
-    if threshold < 0 and config.model.backend == "gguf":
+    if threshold < 0 and config.model.backend == "auto":
         name = config.model.checkpoint
         threshold = (checkpoints.load(name) if name else checkpoints.current()).manifest.threshold
     if threshold <= 0:

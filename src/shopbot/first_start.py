@@ -46,7 +46,7 @@ def ensure_model(config: Config, *, say: Say, progress_bar: ProgressBar) -> None
     """
     from shopbot.models import locate_model, pull
 
-    if config.model.backend != "gguf":
+    if config.model.backend != "auto":
         return
     if (base := base_of(config)) is None:
         return

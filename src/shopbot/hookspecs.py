@@ -51,7 +51,7 @@ def shopbot_register_tools(config: Mapping[str, Any]) -> Iterable[Tool]:
 
 @hookspec
 def shopbot_register_backends() -> Mapping[str, BackendFactory]:
-    """Called once. Return name → factory; ``model.backend`` in shopbot.toml picks one (``gguf`` and ``scripted`` are
+    """Called once. Return name → factory; ``model.backend`` in shopbot.toml picks one (``auto`` and ``none`` are
     built in).
     """
     raise AssertionError("specification only")

@@ -83,8 +83,8 @@ def open_backend(config: Config, plugins: PluginManager) -> Opened:
         return None, factories[name](settings)
     if name == "none":
         return None, AbsentBackend()
-    if name != "gguf":
-        known = ", ".join(sorted([*factories, "gguf", "none"]))
+    if name != "auto":
+        known = ", ".join(sorted([*factories, "auto", "none"]))
         raise ConfigError(f"There is no backend '{name}'.", remedy=f"Known: {known}.")
     checkpoints = CheckpointStore(home())
     checkpoint = checkpoints.load(config.model.checkpoint) if config.model.checkpoint else checkpoints.current()

@@ -161,7 +161,7 @@ def test_a_wrong_base(fleet: Any, monkeypatch: pytest.MonkeyPatch, tiny_model: P
     from shopbot.first_start import ensure_model
 
     bundle = fleet.bundle("1")
-    monkeypatch.setenv("SHOPBOT_MODEL__BACKEND", "gguf")
+    monkeypatch.setenv("SHOPBOT_MODEL__BACKEND", "auto")
     wrong = fleet.folder / "wrong.gguf"
     shutil.copy(tiny_model, wrong)
     with wrong.open("r+b") as file:
@@ -293,7 +293,7 @@ def test_a_running_bot_follows_without_losing_a_turn(fleet: Any, monkeypatch: py
     from shopbot.bot import Bot
     from shopbot.first_start import ensure_store
 
-    monkeypatch.setenv("SHOPBOT_MODEL__BACKEND", "gguf")
+    monkeypatch.setenv("SHOPBOT_MODEL__BACKEND", "auto")
     (fleet.folder / "cases.toml").write_text('[[case]]\nname = "anything"\n[[case.turn]]\nsay = "hello"\n')
     one, two = fleet.bundle("1"), fleet.bundle("2")
     fleet.install(one)

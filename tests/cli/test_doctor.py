@@ -59,7 +59,7 @@ def test_what_is_wrong_comes_with_its_remedy(program: Any, install_plugin: Any, 
 
 
 def test_the_default_backend_needs_a_model(program: Any) -> None:
-    result = program.run("doctor", SHOPBOT_MODEL__BACKEND="gguf", SHOPBOT_SERVER__PORT="0")
+    result = program.run("doctor", SHOPBOT_MODEL__BACKEND="auto", SHOPBOT_SERVER__PORT="0")
     assert result.returncode == 1
     assert "FAIL  model" in result.stdout
     assert "→ " in result.stdout

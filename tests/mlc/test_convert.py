@@ -108,7 +108,7 @@ EXTRA = np.ones(HIDDEN, np.float32)
 @pytest.mark.parametrize(
     ("architecture", "metadata", "tensors", "message"),
     [
-        ("gemma", {}, {}, "architecture 'gemma', which is not compiled.*'gguf'"),
+        ("gemma", {}, {}, "architecture 'gemma', which is not compiled.*Serve it as it is"),
         ("llama", {"llama.rope.scaling.type": "yarn"}, {}, r"sets llama.rope.scaling.type"),
         ("llama", {"llama.attention.sliding_window": 64}, {}, r"sets llama.attention.sliding_window"),
         ("llama", {"llama.expert_count": 8}, {}, r"sets llama.expert_count"),

@@ -22,7 +22,7 @@ class AbsentBackend:
         bias: Mapping[str, float] | None = None,  # noqa: ARG002
     ) -> NoReturn:
         """Raises :class:`~shopbot.errors.BackendError`."""
-        raise BackendError("This bot has no model.", remedy="Set model.backend to 'gguf'.")
+        raise BackendError("This bot has no model.", remedy="Set model.backend to 'auto'.")
 
     def close(self) -> None:
         """There is nothing to free."""

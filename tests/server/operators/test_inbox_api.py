@@ -210,4 +210,4 @@ def test_a_service_that_starts_takes_sessions_from_agents_who_are_gone(
         headers = {"Authorization": f"Bearer {session.token}"}
         with httpx.stream("GET", f"{url}/v1/sessions/{session.id}/events", headers=headers, trust_env=False) as events:
             modes = (line for line in events.iter_lines() if line.startswith('data: {"mode"'))
-            assert any(json.loads(line.removeprefix("data: ")) ["mode"] == "bot" for line in modes)
+            assert any(json.loads(line.removeprefix("data: "))["mode"] == "bot" for line in modes)

@@ -22,7 +22,7 @@ VERSION = 1
 def find_contender(name: str, *, config: Config, plugins: PluginManager) -> Contender:
     """A checkpoint of this box. Raises :class:`~shopbot.ModelError` if it is not here or damaged."""
     manifest = CheckpointStore(home()).load(name).manifest
-    model = config.model.model_copy(update={"checkpoint": name, "backend": "gguf"})
+    model = config.model.model_copy(update={"checkpoint": name, "backend": "auto"})
     chosen = config.model_copy(update={"model": model})
     return Contender(manifest, lambda: open_backend(chosen, plugins)[1])
 

@@ -19,7 +19,7 @@ from shopbot.weights import Weights
 #: Name → float32 array, in the order of the compiled code's parameters; matrices [N, K], none of them quantised.
 Parameters = Iterable[tuple[str, Array]]
 
-_REMEDY = f"Serve it with the backend 'gguf', or compile a model of the kind {', '.join(MODEL_TYPES)}."
+_REMEDY = f"Serve it as it is, or compile a model of the kind {', '.join(MODEL_TYPES)}."
 #: Keys of an architecture that the configuration is made of, or that do not change what is computed.
 _KNOWN_KEYS = frozenset(
     """block_count context_length embedding_length feed_forward_length vocab_size attention.head_count

@@ -61,7 +61,7 @@ def native_target() -> Target:
     """The fastest target that this box can run. Raises :class:`ConfigError` on a machine of another kind."""
     fitting = [target for target in TARGETS.values() if can_run(target)]
     if not fitting:
-        raise ConfigError(f"No code is compiled for {machine()}.", remedy="Use the backend 'gguf'.")
+        raise ConfigError(f"No code is compiled for {machine()}.", remedy="Serve the checkpoint that it is made from.")
     return fitting[-1]
 
 

@@ -31,7 +31,7 @@ def list_checkpoints(service: Shared) -> JSONResponse:
     shown = schemas.Checkpoints(
         current=current,
         serving=bot.manifest.name if bot.manifest else None,
-        is_pinned=bot.config.model.backend != "gguf" or bool(bot.config.model.checkpoint),
+        is_pinned=bot.config.model.backend != "auto" or bool(bot.config.model.checkpoint),
         checkpoints=[_shown(manifest, current) for manifest in reversed(store.list())],
     )
     return JSONResponse(shown.model_dump(mode="json"), headers=NO_STORE)
