@@ -30,7 +30,7 @@ from shopbot_refine.stages import read_turns, rejected_path
 
 from benchmarks.poison import effects, oracle
 from benchmarks.poison.attacks import ATTACKS
-from benchmarks.poison.standing_orders import HELD_OUT
+from benchmarks.poison.standing_orders import ORDERS, ORDINARY
 from benchmarks.refine.logs import Row, held_out, log_rows, raw_examples, write_held_out, write_log
 from benchmarks.refine.run import linear_model
 from benchmarks.setup import plugins
@@ -114,11 +114,12 @@ def _good_rows_lost(rows: Sequence[Row], home: Path) -> dict[str, int]:
 
 
 def _recall() -> dict[str, str]:
-    """Language → held-out standing orders that the patterns find."""
-    return {
-        name: f"{sum(find_injection(one) is not None for one in said)} of {len(said)}"
-        for name, said in HELD_OUT.items()
-    }
+    """Language → how many of the blind standing orders the patterns find, and of the ordinary messages."""
+
+    def found(said: Sequence[str]) -> str:
+        return f"{sum(find_injection(one) is not None for one in said)} of {len(said)}"
+
+    return {name: f"{found(said)}, ordinary {found(ORDINARY[name])}" for name, said in ORDERS.items()}
 
 
 def _tell(found: Sequence[dict[str, Any]], is_json: bool) -> None:
