@@ -300,7 +300,8 @@ class Transcripts:
         Keys: ``id``, ``session_id``, ``turn``, ``at`` (UTC), ``checkpoint``, ``allows_refine``, ``outcome``,
         ``state`` (the dialogue state that the message was read in; empty: it was answered unread), ``message``,
         ``reply``, ``acts``, ``tool_calls``, ``awaiting``, ``handoff``, ``timings_ms``, ``explain``, in the shape of
-        :meth:`shopbot.types.Reply.as_json`, and ``feedback`` (``rating`` up or down, ``text``), None where none came.
+        :meth:`shopbot.types.Reply.as_json`, and ``feedback`` (``id``, ``rating`` up or down, ``text``): the latest,
+        None where none came. Ids grow, in turns and in feedback.
         """
         for row in self._rows(f"{_SELECT} WHERE at >= ? ORDER BY id", transcript_file.stamp(since) if since else ""):
             yield _turn(row)
@@ -400,7 +401,7 @@ _INSERT_FEEDBACK = (
     " WHERE EXISTS (SELECT 1 FROM turns WHERE session = ? AND turn = ?)"
 )
 _FEEDBACK = (
-    "SELECT json_object('rating', rating, 'text', text) FROM feedback"
+    "SELECT json_object('id', id, 'rating', rating, 'text', text) FROM feedback"
     " WHERE feedback.session = turns.session AND feedback.turn = turns.turn ORDER BY id DESC LIMIT 1"
 )
 _SELECT = f"SELECT id, session, turn, at, checkpoint, allows_refine, outcome, record, ({_FEEDBACK}) FROM turns"  # noqa: S608

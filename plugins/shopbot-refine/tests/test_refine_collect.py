@@ -9,9 +9,10 @@ from typing import cast
 
 import pytest
 from shopbot_refine.collect import (
+    Watermark,
     collect_file,
     collect_transcripts,
-    newest_id,
+    newest,
     read_watermark,
     write_watermark,
 )
@@ -69,19 +70,20 @@ def test_the_watermark_bounds_what_is_taken_and_the_same_bounds_give_the_same_ro
     transcripts: Transcripts, tmp_path: Path
 ) -> None:
     watermark = tmp_path / "refine" / "watermark.json"
-    assert read_watermark(watermark) == 0
-    until = newest_id(transcripts)
-    rows = list(collect_transcripts(transcripts, after=0, until=until))
-    assert rows == list(collect_transcripts(transcripts, after=0, until=until))
-    assert [row.id[-1] for row in collect_transcripts(transcripts, after=1)] == ["2"]
-    assert list(collect_transcripts(transcripts, until=0)) == []
+    assert read_watermark(watermark) == Watermark()
+    until = newest(transcripts)
+    rows = list(collect_transcripts(transcripts, until=until))
+    assert rows == list(collect_transcripts(transcripts, after=Watermark(), until=until))
+    assert [row.id[-1] for row in collect_transcripts(transcripts, after=Watermark(1))] == ["2"]
+    assert list(collect_transcripts(transcripts, until=Watermark())) == []
     write_watermark(watermark, until)
-    write_watermark(watermark, 1)
-    assert read_watermark(watermark) == until == 5
+    write_watermark(watermark, Watermark(1))
+    assert read_watermark(watermark) == until == Watermark(5)
     assert list(collect_transcripts(transcripts, after=until)) == []
-    watermark.write_text("{")
-    with pytest.raises(StageError, match="watermark"):
-        read_watermark(watermark)
+    for broken in ("{", '{"turn": -1}', '{"turn": "5"}', '{"turns": 5}', "[5]"):
+        watermark.write_text(broken)
+        with pytest.raises(StageError, match="watermark"):
+            read_watermark(watermark)
 
 
 def test_a_turn_of_before_states_were_kept_counts_where_nothing_can_have_been_open(
@@ -102,7 +104,7 @@ def test_a_turn_of_before_states_were_kept_counts_where_nothing_can_have_been_op
 def test_no_transcripts_are_no_turns(tmp_path: Path) -> None:
     nobody = Transcripts(tmp_path / "absent.db")
     assert list(collect_transcripts(nobody)) == []
-    assert newest_id(nobody) == 0
+    assert newest(nobody) == Watermark()
 
 
 def test_a_foreign_log_may_leave_out_what_it_does_not_know(tmp_path: Path) -> None:
@@ -183,3 +185,24 @@ def test_a_deferred_turn_is_as_unsure_as_the_model_on_the_box_was(tmp_path: Path
     recorder.close()
     turns = list(collect_transcripts(Transcripts(tmp_path / "deferred.db")))
     assert [turn.confidence for turn in turns if isinstance(turn, LoggedTurn)] == [0.31, 1.0, 1.0]
+
+
+def test_who_rates_an_answer_late_is_heard_by_the_next_run(tmp_path: Path, store: Store) -> None:
+    recorder, transcripts = Recorder(tmp_path / "transcripts.db"), Transcripts(tmp_path / "transcripts.db")
+    states = [SessionState("s", turns=number) for number in (1, 2)]
+    for state in states:
+        recorder.record(state, f"text {state.turns}", Reply("Sure.", (Act("faq"),)), store, read_in="-")
+    used = newest(transcripts)
+    recorder.record_feedback(states[0], 1, Feedback("down"), store)
+    now = newest(transcripts)
+    recorder.record_feedback(states[1], 2, Feedback("up"), store)
+    recorder.close()
+
+    def rated(after: Watermark, until: Watermark) -> list[tuple[str, str]]:
+        turns = collect_transcripts(transcripts, after=after, until=until)
+        return [(turn.text, turn.rating) for turn in turns if isinstance(turn, LoggedTurn)]
+
+    assert rated(Watermark(), used) == [("text 1", ""), ("text 2", "")], "as it was when the run began"
+    assert rated(used, now) == [("text 1", "down")]
+    assert rated(now, newest(transcripts)) == [("text 2", "up")]
+    assert rated(newest(transcripts), newest(transcripts)) == []

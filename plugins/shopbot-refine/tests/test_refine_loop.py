@@ -11,7 +11,7 @@ import pytest
 
 pytest.importorskip("sklearn", reason="a refine run needs the extra 'run'")
 
-from shopbot_refine.collect import read_watermark
+from shopbot_refine.collect import Watermark, read_watermark
 from shopbot_refine.dataset import load_examples
 from shopbot_refine.overview import describe_run, read_ledger
 from shopbot_refine.pipeline import Pipeline, WaitingError
@@ -216,10 +216,10 @@ def test_a_run_ends_with_a_checkpoint_behind_a_gate(
     if manifest.gate.passed:
         pipeline.promote()
         assert CheckpointStore(home()).current_name() == pipeline.checkpoint
-        assert read_watermark(watermark_path()) == pipeline.run.settings.until > 0
+        assert read_watermark(watermark_path()) == pipeline.run.settings.until != Watermark()
     else:
         with pytest.raises(GateError):
             pipeline.promote()
-        assert read_watermark(watermark_path()) == 0
+        assert read_watermark(watermark_path()) == Watermark()
     assert find_run().next_stage is None
     assert rows_path(pipeline.folder, "evaluate").is_file()

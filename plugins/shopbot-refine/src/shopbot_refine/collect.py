@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from array import array
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +25,38 @@ from shopbot_refine.injections import find_injection
 from shopbot_refine.records import LoggedTurn, Rejected
 from shopbot_refine.stages import StageError, write_json
 
-VERSION = 2
-_WATERMARK = "highest_id"
+VERSION = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Watermark:
+    """How far transcripts have been used: the highest ids of turns and of what customers thought of them."""
+
+    turn: int = 0
+    feedback: int = 0
+
+    @classmethod
+    def from_json(cls, row: Mapping[str, Any]) -> Watermark:
+        """Raises :class:`ValueError` or :class:`TypeError` for what is none."""
+        found = cls(**row)
+        if not all(type(number) is int and number >= 0 for number in (found.turn, found.feedback)):
+            raise ValueError("no ids")
+        return found
+
+    def is_past(self, other: Watermark) -> bool:
+        """Whether there is something between the two."""
+        return self.turn > other.turn or self.feedback > other.feedback
+
+
+#: Before anything was used.
+START = Watermark()
+_END = Watermark(sys.maxsize, sys.maxsize)
 
 
 def collect_transcripts(
-    transcripts: Transcripts, *, after: int = 0, until: int | None = None
+    transcripts: Transcripts, *, after: Watermark = START, until: Watermark = _END
 ) -> Iterator[LoggedTurn | Rejected]:
-    """The turns whose transcript id is above ``after`` and at most ``until`` (None: no bound), oldest first.
+    """The turns above ``after``, up to ``until``, oldest first, and those of before that customers have rated since.
 
     Rejected for ``no_state`` is a turn of before the dialogue state was recorded, unless it opened its session, when
     nothing can have been open; for ``unreadable`` one whose acts are not in the recorder's form. Raises
@@ -38,14 +64,26 @@ def collect_transcripts(
     """
     refused = {turn["session_id"] for turn in transcripts.export() if not turn["allows_refine"]}
     for turn in transcripts.export():
-        is_wanted = turn["id"] > after and (until is None or turn["id"] <= until) and turn["allows_refine"]
-        if is_wanted and turn["session_id"] not in refused and (row := _read_turn(turn)) is not None:
+        rated = _feedback_id(turn)
+        if rated > until.feedback:  # it comes with the next run
+            turn, rated = {**turn, "feedback": None}, 0
+        is_new = turn["id"] > after.turn or rated > after.feedback
+        if not (is_new and turn["id"] <= until.turn and turn["allows_refine"]):
+            continue
+        if turn["session_id"] not in refused and (row := _read_turn(turn)) is not None:
             yield row
 
 
-def newest_id(transcripts: Transcripts) -> int:
-    """The highest transcript id there is now, or 0: ``until`` for a run, and its watermark when it is done."""
-    return max((int(turn["id"]) for turn in transcripts.export()), default=0)
+def newest(transcripts: Transcripts) -> Watermark:
+    """The highest ids there are now: ``until`` for a run, and its watermark when it is done."""
+    mark = Watermark()
+    for turn in transcripts.export():
+        mark = Watermark(max(mark.turn, turn["id"]), max(mark.feedback, _feedback_id(turn)))
+    return mark
+
+
+def _feedback_id(turn: Mapping[str, Any]) -> int:
+    return int((turn.get("feedback") or {}).get("id", 0))
 
 
 def collect_file(path: Path) -> Iterator[LoggedTurn]:
@@ -97,25 +135,23 @@ def _mark(name: str) -> int:
     return int.from_bytes(hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
 
 
-def read_watermark(path: Path) -> int:
-    """The highest transcript id that a finished run has used; 0 where none has. Raises :class:`StageError`."""
+def read_watermark(path: Path) -> Watermark:
+    """What a finished run has used at most; the start where none has. Raises :class:`StageError`."""
     try:
-        highest = json.loads(path.read_text(encoding="utf-8"))[_WATERMARK]
-        if isinstance(highest, int) and highest >= 0:
-            return highest
-        raise ValueError("no id")
+        return Watermark.from_json(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
-        return 0
+        return START
     except (OSError, ValueError, KeyError, TypeError) as error:
         remedy = "Delete it to collect all transcripts again; what was paid for is not paid twice."
         raise StageError(f"The watermark {path} cannot be read ({type(error).__name__}).", remedy=remedy) from error
 
 
-def write_watermark(path: Path, highest_id: int) -> None:
-    """Keep the highest transcript id used, whole or not at all; it never goes back. Raises :class:`StageError`."""
+def write_watermark(path: Path, used: Watermark) -> None:
+    """Keep what was used, whole or not at all; it never goes back. Raises :class:`StageError`."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_json(path, {_WATERMARK: max(highest_id, read_watermark(path))})
+        before = read_watermark(path)
+        write_json(path, asdict(Watermark(max(used.turn, before.turn), max(used.feedback, before.feedback))))
     except OSError as error:
         raise StageError(
             f"The watermark {path} cannot be written ({error.strerror}).", remedy="Free some disk space, then resume."

@@ -10,7 +10,7 @@ import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -99,11 +99,12 @@ class Pipeline:
         """The turns since the watermark, and those of the foreign logs."""
         settings = self.run.settings
         logs = [Path(log) for log in settings.logs]
-        bounds = [settings.transcripts and self.refine.collect, settings.after, settings.until]
+        reads_transcripts = settings.transcripts and self.refine.collect
+        bounds = [reads_transcripts, asdict(settings.after), asdict(settings.until)]
         parts = [json.dumps(bounds), *map(file_fingerprint, logs)]
 
         def work() -> Iterator[LoggedTurn | Rejected]:
-            if bounds[0]:
+            if reads_transcripts:
                 transcripts = Transcripts(self.config.transcripts_path)
                 yield from collect.collect_transcripts(transcripts, after=settings.after, until=settings.until)
             for log in logs:

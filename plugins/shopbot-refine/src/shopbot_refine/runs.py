@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from shopbot import CheckpointStore, Config, Transcripts, home
-from shopbot_refine.collect import newest_id, read_watermark
+from shopbot_refine.collect import START, Watermark, newest, read_watermark
 from shopbot_refine.config import EngineName, RefineConfig
 from shopbot_refine.stages import STAGES, StageError, read_report, write_json
 
@@ -25,7 +25,7 @@ class RunSettings:
     """What one run does; it is kept with the run, so that a resumed run does the same.
 
     ``parent`` is the checkpoint that the run starts from and is judged against. ``logs`` are foreign logs to read
-    beside, or without, the box's own ``transcripts``: those with ids above ``after``, up to ``until``. ``engine`` works
+    beside, or without, the box's own ``transcripts``: those above ``after``, up to ``until``. ``engine`` works
     through the rows (empty: the one that is configured; the same comes out of each). ``recordings`` are files of
     recorded answers beside the shipped ones; ``eval_sets`` files of cases to judge on, and never to train on.
     ``replay``: how many examples of the seed set are learnt again with the new ones, so that nothing is forgotten.
@@ -40,8 +40,8 @@ class RunSettings:
     parent: str = ""
     logs: tuple[str, ...] = ()
     transcripts: bool = True
-    after: int = 0
-    until: int = 0
+    after: Watermark = START
+    until: Watermark = START
     teacher: str = ""
     engine: EngineName | Literal[""] = ""
     recordings: tuple[str, ...] = ()
@@ -67,6 +67,8 @@ class RunSettings:
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> RunSettings:
         values = dict(row)
+        for name in ("after", "until"):
+            values[name] = Watermark.from_json(values.get(name, {}))
         for name in ("logs", "recordings", "eval_sets"):
             values[name] = tuple(values.get(name, ()))
         for name in ("confusions", "missed"):
@@ -113,8 +115,8 @@ def start_run(config: Config, wanted: RunSettings) -> Run:
     :class:`StageError` where there is nothing to learn from.
     """
     refine = RefineConfig.of(config.plugins.get("refine", {}))
-    after, until = read_watermark(watermark_path()), newest_id(Transcripts(config.transcripts_path))
-    reads_transcripts = wanted.transcripts and refine.collect and until > after
+    after, until = read_watermark(watermark_path()), newest(Transcripts(config.transcripts_path))
+    reads_transcripts = wanted.transcripts and refine.collect and until.is_past(after)
     if not (reads_transcripts or wanted.logs):
         raise StageError(
             "There is nothing to learn from: no new transcripts, and no log was given.",
