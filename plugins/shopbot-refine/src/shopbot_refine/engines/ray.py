@@ -47,11 +47,14 @@ class RayEngine:
         given, table = self._local.keep(rows, work.reads), self._local.new_table(work.gives)
         if not len(given):
             return table
-        dataset = _read(given).map_batches(
-            _work_on_batch, fn_kwargs={"work": _share(work)}, batch_size=BATCH, batch_format="pyarrow"
-        )
+        import ray.data
+
+        table.folder.mkdir(parents=True)
+        # Ray gets the names of the parts, not the rows: it keeps those of one part in order, but not of several
+        names = ray.data.from_items([{"name": path.name} for path in given.parts()])
+        folders = {"given": given.folder, "found": table.folder}
         with _explained():
-            dataset.write_parquet(str(table.folder))
+            names.map(_work_on_part, fn_kwargs={"work": _share(work), **folders}).materialize()
         if len(table) != len(given):
             raise StageError(f"Of {len(given)} rows, Ray gave {len(table)} back.", remedy="Resume the run.")
         return table
@@ -88,9 +91,17 @@ def _fetch(work: Any) -> Any:
     return ray.get(work)
 
 
-def _work_on_batch(batch: Any, work: Any) -> Any:
-    found: EachWork = _fetch(work)
-    return pack(found(batch.to_pylist()), found.gives)
+def _work_on_part(part: dict[str, str], work: Any, given: Path, found: Path) -> dict[str, str]:
+    """Write what the work makes of one part, whole or not at all: it may be done a second time."""
+    import pyarrow.parquet as pq
+
+    each: EachWork = _fetch(work)
+    name = part["name"]
+    rows = each(pq.read_table(given / name).to_pylist())
+    draft = found / f"{name}.{secrets.token_hex(4)}"
+    pq.write_table(pack(rows, each.gives), draft)
+    draft.replace(found / name)
+    return part
 
 
 def _divide(batch: Any, key: str, buckets: int) -> Any:

@@ -45,14 +45,14 @@ class Table:
         Raises :class:`StageError` where a place comes twice or too late.
         """
         last = -1
-        for path in self._parts():
+        for path in self.parts():
             for row in pq.read_table(path, columns=[PLACE, *(names or self.columns)]).to_pylist():
                 if row[PLACE] <= last:
                     raise StageError(f"{path} holds row {row[PLACE]} behind row {last}.", remedy="Resume the run.")
                 last = row[PLACE]
                 yield row
 
-    def _parts(self) -> list[Path]:
+    def parts(self) -> list[Path]:
         """The files that hold rows, by the first place in each."""
         firsts = {}
         for path in self.folder.glob("*.parquet"):
