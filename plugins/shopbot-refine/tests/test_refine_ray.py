@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 import os
 import signal
@@ -69,6 +70,28 @@ def test_a_killed_worker_costs_nothing(engine: Engine, tmp_path: Path) -> None:
     assert list(engine.each(numbers(), Deadly(tmp_path / "each")).read()) == doubled
     assert list(engine.together(numbers(), "key", Deadly(tmp_path / "together")).read()) == doubled
     assert {path.name for path in tmp_path.iterdir()} == {"each", "together"}, "nobody was killed"
+
+
+@dataclass(frozen=True)
+class Copy:
+    """Gives the text back."""
+
+    reads: ClassVar[Columns] = {"text": str}
+    gives: ClassVar[Columns] = {"text": str}
+
+    def __call__(self, rows: Sequence[Row] | Iterator[Row]) -> Iterator[Row]:
+        yield from rows
+
+
+@needs_ray
+@pytest.mark.slow
+def test_many_parts_stay_in_order(engine: Engine) -> None:
+    def text(place: int) -> str:  # as long as a message with its acts, and as hard to compress
+        return 2 * hashlib.sha512(str(place).encode()).hexdigest()
+
+    many = 50 * BATCH
+    found = engine.each(({PLACE: place, "text": text(place)} for place in range(many)), Copy())
+    assert all(row["text"] == text(place) for place, row in enumerate(found.read())) and len(found) == many
 
 
 @needs_ray
