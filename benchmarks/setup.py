@@ -12,7 +12,7 @@ from typing import Any
 
 from benchmarks.shared_data import FOLDER
 from shopbot.backends import BackendSettings, ModelBackend
-from shopbot.checkpoint import Manifest
+from shopbot.checkpoint import Checkpoint, Manifest
 from shopbot.config import Config
 from shopbot.plugins import PluginManager
 from shopbot.store import Store
@@ -36,17 +36,34 @@ MESSAGES = (
 def open_model(lora: Path | None = None, *, slots: int = 1) -> tuple[ModelBackend, Manifest | None]:
     """The shipped or promoted checkpoint; with ``lora`` that adapter on the default base instead."""
     from shopbot.backends.gguf import GgufBackend
-    from shopbot.checkpoint import CheckpointStore
-    from shopbot.config import home
     from shopbot.minds import open_backend
-    from shopbot.models import locate_model
 
     if lora is None:
         manifest, backend = open_backend(Config(), plugins())
         return backend, manifest
-    current = CheckpointStore(home()).current().manifest
-    base = locate_model(current.base.source, sha256=current.base.sha256)
-    return GgufBackend(BackendSettings(base, lora, threads=2, slots=slots, context=2048)), current
+    base, _ = trained_files()
+    return GgufBackend(BackendSettings(base, lora, threads=2, slots=slots, context=2048)), _trained().manifest
+
+
+def trained_files() -> tuple[Path, Path | None]:
+    """The base and the LoRA adapter of the checkpoint in force, or of the one that it was baked or compiled from."""
+    from shopbot.models import locate_model
+
+    trained = _trained()
+    return locate_model(trained.manifest.base.source, sha256=trained.manifest.base.sha256), trained.lora_path
+
+
+def _trained() -> Checkpoint:
+    from shopbot.checkpoint import CheckpointStore
+    from shopbot.config import home
+
+    checkpoints = CheckpointStore(home())
+    return checkpoints.load(checkpoints.trained_name())
+
+
+def bare_request(prompt: str, tokens: int) -> dict[str, Any]:
+    """So many tokens of the bare engine: no grammar, no log-probabilities."""
+    return {"prompt": prompt, "n_predict": tokens, "temperature": 0.0, "cache_prompt": True, "ignore_eos": True}
 
 
 def plugins(config: Config | None = None) -> PluginManager:

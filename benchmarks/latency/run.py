@@ -23,7 +23,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from benchmarks.setup import MESSAGES, open_model, plugins
+from benchmarks.setup import MESSAGES, bare_request, open_model, plugins, trained_files
 from shopbot.backends import Completion, ModelBackend
 from shopbot.bot import Bot
 from shopbot.config import Config, TranscriptsSection
@@ -142,24 +142,15 @@ def _turn(bot: Bot, message: str, stages: dict[str, list[float]]) -> float:
 def _start_bare(lora: Path | None) -> None:
     """Open the bare engine in this process."""
     from shopbot.backends.gguf import default_threads, start_engine
-    from shopbot.checkpoint import CheckpointStore
-    from shopbot.config import home
-    from shopbot.models import locate_model
 
-    checkpoints = CheckpointStore(home())
-    trained = checkpoints.load(checkpoints.trained_name())  # what is in force may be a compiled form of it
-    base = locate_model(trained.manifest.base.source, sha256=trained.manifest.base.sha256)
-    _engines.append(
-        start_engine(base, lora=lora or trained.lora_path, context=2048, slots=1, threads=default_threads())
-    )
+    base, shipped = trained_files()
+    _engines.append(start_engine(base, lora=lora or shipped, context=2048, slots=1, threads=default_threads()))
 
 
 def _bare_ms(prompt: str, tokens: int) -> float:
     """Milliseconds that the bare engine takes for a prompt and so many tokens."""
     began = time.perf_counter()
-    _engines[0].handle_completions(
-        {"prompt": prompt, "n_predict": tokens, "temperature": 0.0, "cache_prompt": True, "ignore_eos": True}
-    )
+    _engines[0].handle_completions(bare_request(prompt, tokens))
     return 1e3 * (time.perf_counter() - began)
 
 

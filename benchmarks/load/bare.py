@@ -1,6 +1,7 @@
-"""llama.cpp's own HTTP server with the checkpoint in force, in its form as a base and a LoRA adapter, as a process of its own: ``python -m benchmarks.load.bare CHATS``.
+"""llama.cpp's own HTTP server, as a process of its own: ``python -m benchmarks.load.bare CHATS``.
 
-It prints its address when it answers, and ends when its input does.
+It runs what the checkpoint in force was made from, a base and a LoRA adapter, prints its address when it answers, and
+ends when its input does.
 """
 
 from __future__ import annotations
@@ -10,10 +11,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from benchmarks.setup import trained_files
 from shopbot.backends.gguf import default_threads, engine
-from shopbot.checkpoint import CheckpointStore
-from shopbot.config import home
-from shopbot.models import locate_model
 
 #: Tokens a chat.
 CONTEXT = 1024
@@ -33,18 +32,17 @@ def bare_server(chats: int) -> Iterator[str]:
 
 def main() -> None:
     chats = int(sys.argv[1])
-    checkpoints = CheckpointStore(home())
-    checkpoint = checkpoints.load(checkpoints.trained_name())
+    base, lora = trained_files()
     xllamacpp = engine()
     params = xllamacpp.CommonParams()
-    params.model.path = str(locate_model(checkpoint.manifest.base.source, sha256=checkpoint.manifest.base.sha256))
+    params.model.path = str(base)
     params.n_ctx, params.n_parallel, params.n_gpu_layers = CONTEXT * chats, chats, 0
     params.fit_params = params.ui = params.warmup = False
     params.cache_ram_mib = params.verbosity = 0
     params.n_threads_http = chats
     for cpu in (params.cpuparams, params.cpuparams_batch):
         cpu.n_threads, cpu.poll = default_threads(), 0
-    params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(str(checkpoint.lora_path), 1.0)]
+    params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(str(lora), 1.0)]
     params.hostnames, params.port = ["127.0.0.1"], 0
     server = xllamacpp.Server(params)
     server.handle_completions({"prompt": "a", "n_predict": 1, "cache_prompt": False})

@@ -11,8 +11,9 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlsplit
+
+from benchmarks.setup import bare_request
 
 _TIMEOUT_S = 120
 
@@ -93,11 +94,6 @@ class BareCall(Connection):
         total_ms = _ms_since(began)
         self.close()  # the server does so after a stream, whatever its headers say
         return Taken(first_ms, total_ms, tokens)
-
-
-def bare_request(prompt: str, tokens: int) -> dict[str, Any]:
-    """The request of the bare engine: no grammar, no log-probabilities."""
-    return {"prompt": prompt, "n_predict": tokens, "temperature": 0.0, "cache_prompt": True, "ignore_eos": True}
 
 
 def _ms_since(began: float) -> float:

@@ -5,10 +5,9 @@
 A service of its own (a demo shop, as many slots as chats) and llama.cpp's own HTTP server (base and LoRA adapter, as many
 slots and threads) take the same messages in alternating rounds, both over HTTP as streams of events: the bare one the
 very prompts that the messages become, no grammar and no log-probabilities, and as many tokens as the service's model
-wrote. Reported: turns a second of each and the
-ratios, milliseconds to the first event (the act; the first token) and to the end. ``--checkpoint``: what the service
-serves, a compiled one for instance. ``--soak N`` instead sends N turns and reports errors and the service's memory. Run
-it with nothing else on the machine.
+wrote. Reported: turns a second of each and the ratios, milliseconds to the first event (the act; the first token) and to
+the end. ``--checkpoint``: what the service serves, a compiled one for instance. ``--soak N`` instead sends N turns and
+reports errors and the service's memory. Run it with nothing else on the machine.
 """
 
 from __future__ import annotations

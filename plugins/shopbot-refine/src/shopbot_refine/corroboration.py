@@ -12,11 +12,11 @@ import re
 from collections.abc import Mapping, Sequence
 
 from shopbot import Tool
-from shopbot_refine.acts import parse_act
 from shopbot_refine.dataset import Example
 from shopbot_refine.records import LoggedTurn
 from shopbot_refine.seed import load_seed
 from shopbot_refine.suspicion import classifier, label_of, vectoriser
+from shopbot_refine.verdicts import names
 
 _SLOT = re.compile(r"\[\w+: ([^\]]+)\]|[{}]")
 
@@ -38,14 +38,14 @@ class Corroboration:
 
         A turn of several acts is unsupported unless each write is among as many likeliest ones as it has acts.
         """
-        asked = [(turn, names) for turn in turns if not self._writers.isdisjoint(names := _names(turn))]
+        asked = [(turn, meant) for turn in turns if not self._writers.isdisjoint(meant := names(turn.acts))]
         if not asked:
             return frozenset()
         scores = self._model.predict_proba(self._features.transform([(turn.state, turn.text) for turn, _ in asked]))
         found = set()
-        for (turn, names), row in zip(asked, scores, strict=True):
-            likeliest = {self._model.classes_[place] for place in row.argsort()[-len(names) :]}
-            if not self._writers.intersection(names) <= likeliest:
+        for (turn, meant), row in zip(asked, scores, strict=True):
+            likeliest = {self._model.classes_[place] for place in row.argsort()[-len(meant) :]}
+            if not self._writers.intersection(meant) <= likeliest:
                 found.add(turn.id)
         return frozenset(found)
 
@@ -54,7 +54,3 @@ def trusted_rows(tools: Mapping[str, Tool]) -> list[Example]:
     """What the seed set and the tools' own examples say; it has seen no logs."""
     own = [(_SLOT.sub(r"\1", text), name) for name, tool in tools.items() for text in tool.examples]
     return [*load_seed(rows_per_template=1), *(Example("-", text, (f"{name}()",)) for text, name in own)]
-
-
-def _names(turn: LoggedTurn) -> frozenset[str]:
-    return frozenset(parse_act(act).name for act in turn.acts)

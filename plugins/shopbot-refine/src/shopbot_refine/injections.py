@@ -2,9 +2,9 @@
 
 A logged message that speaks to the model instead of to the shop must not teach it anything. The patterns are three:
 somebody else's rules set aside, a new role or standing order given (:mod:`shopbot_refine.standing_orders` knows more of
-these), the inside asked for. They are read in the text
-and in what it decodes to (base64, hexadecimal, rot13, spaced letters). That is no defence of the running bot, whose
-rules are code; a wording that is not caught here is still a suspect of the label model.
+these), the inside asked for. They are read in the text and in what it decodes to (base64, hexadecimal, rot13, spaced
+letters). That is no defence of the running bot, whose rules are code; a wording that is not caught here is still a
+suspect of the label model.
 """
 
 from __future__ import annotations
