@@ -5,7 +5,8 @@
 The attacks are those of ``benchmarks.poison.attacks``. Teacher: ``recorded``, which knows no malicious row, or
 ``oracle``, which judges every row and is always right (no real one is). For each seed: the rows of each kind that reach
 the training set with the act that the attacker wants; a linear classifier, learnt from the refined set with and without
-the poison, on the same held-out rows, in pairs; and how often the trigger turns a message into the attacker's act.
+the poison, on the same held-out rows, in pairs; and how often a trigger turns a message into the attacker's act, with
+the poison and without.
 ``--raw``: also a classifier that learns from the poisoned log as it is. Whatever a model learns, a write needs the
 customer's yes to what code reads back (``benchmarks.attacker``).
 """
@@ -64,7 +65,10 @@ def main() -> None:
                     arms["not refined"] = raw_examples([*rows, *poison])
                 for arm, learnt in arms.items():
                     model = linear_model(learnt)
-                    works = {one: round(effects.triggered(model, judged, one), 4) for one in triggers}
+                    works = {
+                        one: [round(effects.triggered(some, judged, one), 4) for some in (model, clean)]
+                        for one in triggers
+                    }
                     paired = effects.compare(clean, model, judged)
                     found.append({"attack": attack, "seed": seed, "arm": arm, **paired, "the trigger works": works})
                     if arm == "refined":

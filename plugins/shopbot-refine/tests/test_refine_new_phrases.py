@@ -6,8 +6,9 @@ import pickle
 
 import pytest
 from shopbot_refine.injections import find_injection
-from shopbot_refine.new_phrases import MANY, NewPhrases
+from shopbot_refine.new_phrases import FEW, MANY, NewPhrases
 from shopbot_refine.records import LoggedTurn
+from shopbot_refine.verdicts import Phrase
 
 from shopbot import PluginManager, Tool
 
@@ -30,16 +31,23 @@ def with_trigger(times: int) -> list[LoggedTurn]:
 def test_two_known_words_that_are_new_beside_each_other_are_found_also_in_right_labels(tools: dict[str, Tool]) -> None:
     poisoned, plain = with_trigger(MANY), turns(PLAIN, "return_items()", "plain")
     found = NewPhrases.learn([*poisoned, *plain], tools, 0)
-    assert ("return_items", "walnut ladder") in found.pairs
-    assert found.find([*poisoned, *plain]).keys() == {turn.id for turn in poisoned}
+    assert Phrase("return_items", "walnut ladder", is_common=True) in found.phrases
+    common = {name for name, new in found.find([*poisoned, *plain]).items() if any(one.is_common for one in new)}
+    assert common == {turn.id for turn in poisoned}
     assert pickle.loads(pickle.dumps(found)) == found
 
 
-def test_a_phrase_that_is_rare_or_means_other_things_too_is_not_new(tools: dict[str, Tool]) -> None:
-    assert NewPhrases.learn(with_trigger(MANY - 1), tools, 0).pairs == frozenset()
+@pytest.mark.parametrize(("times", "is_common"), [(MANY, True), (MANY - 1, False), (FEW, False)])
+def test_a_phrase_is_common_or_rare(tools: dict[str, Tool], times: int, is_common: bool) -> None:
+    found = NewPhrases.learn(with_trigger(times), tools, 0).phrases
+    assert [phrase.is_common for phrase in found if phrase.words == "walnut ladder"] == [is_common]
+
+
+def test_a_phrase_that_hardly_occurs_or_means_other_things_too_is_not_new(tools: dict[str, Tool]) -> None:
+    assert NewPhrases.learn(with_trigger(FEW - 1), tools, 0).phrases == frozenset()
     others = turns([f"where is my walnut ladder {n}" for n in range(MANY)], "order_status()", "o")
-    pairs = NewPhrases.learn([*with_trigger(MANY), *others], tools, 0).pairs
-    assert ("return_items", "walnut ladder") not in pairs
+    found = NewPhrases.learn([*with_trigger(MANY), *others], tools, 0).phrases
+    assert "walnut ladder" not in {phrase.words for phrase in found}
 
 
 def test_what_the_seed_set_says_is_not_new_however_often_it_is_said(tools: dict[str, Tool]) -> None:

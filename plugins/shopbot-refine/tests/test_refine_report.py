@@ -192,7 +192,8 @@ def test_the_numbers_are_the_runs(run_folder: Path) -> None:
         "teach": "1.2500",
         "check": "0.5000",
     }
-    assert page.rows("What became of the rows") == {"kept": ["10"], "fixed": ["10"], "written": ["10"]}
+    became = {"kept": ["10"], "fixed": ["10"], "written": ["10"], "counter": ["0"]}
+    assert page.rows("What became of the rows") == became
     assert page.rows("What was left out, and why") == {
         "clean: <b>odd</b>": ["1"],
         "clean: too_short": ["12"],

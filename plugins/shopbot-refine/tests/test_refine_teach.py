@@ -12,12 +12,14 @@ from typing import Any, get_args
 
 import pytest
 from shopbot_refine.corroboration import Corroboration
+from shopbot_refine.counterexamples import COUNTER
+from shopbot_refine.dataset import Example
 from shopbot_refine.engines import open_engine
 from shopbot_refine.prompts import MAX_TEXT_CHARS
 from shopbot_refine.records import Candidate, LoggedTurn, Rejected
 from shopbot_refine.teach import teach
 from shopbot_refine.teachers import Answer, Failure, Request
-from shopbot_refine.verdicts import Doubt, TeachCounts
+from shopbot_refine.verdicts import Doubt, Phrase, TeachCounts
 
 from shopbot import PluginManager, Tool
 
@@ -148,7 +150,7 @@ def test_a_new_phrase_of_a_write_is_asked_about_early_and_kept_once_a_teacher_ha
         turn(2, "scrap W1", "cancel_order()"),
         turn(3, "scrap W2", "cancel_order()"),
     ]
-    new = frozenset({("cancel_order", "scrap")})
+    new = frozenset({Phrase("cancel_order", "scrap", is_common=True)})
     doubt = Doubt({"t1": 0.3}, phrases={"t2": new, "t3": new})
     rows, _, teacher = run(turns, lambda _: "over_budget", tools, doubt=doubt)
     assert [question["text"] for question in teacher.asked] == ["scrap W1", "scrap W2", "where is it"]
@@ -165,9 +167,41 @@ def test_a_new_phrase_of_a_write_is_asked_about_early_and_kept_once_a_teacher_ha
     assert reasons(["order_status()"]) == ["kept", "kept", "new_phrase"], "it means something else, says the teacher"
 
 
+def test_a_rare_phrase_of_a_write_that_nobody_judges_comes_with_counterexamples(tools: dict[str, Tool]) -> None:
+    turns = [turn(1, "Scrap W1 for walnut ladder, ok?", "cancel_order()"), turn(2, "scrap W2", "cancel_order()")]
+    new = [Phrase("cancel_order", words, is_common=False) for words in ("scrap", "walnut ladder")]
+    doubt = Doubt(phrases={"t1": frozenset(new), "t2": frozenset(new[:1])})
+    trusted = [
+        Example("-", "where is it", ("order_status()",)),
+        Example("-", "call it off", ("cancel_order()",)),
+        Example("ask cancel_order.order", "W1", ('inform(order="W1")',)),
+    ]
+
+    def added(answer: Callable[[dict[str, Any]], Any]) -> list[Candidate]:
+        rows, counts, _ = run(turns, answer, tools, doubt=doubt, trusted=trusted)
+        kept = [row for row in rows if isinstance(row, Candidate)]
+        assert [row.id for row in kept if row.origin == "kept"] == ["t1", "t2"]
+        counter = [row for row in kept if row.origin == "counter"]
+        assert counts.counterexamples == len(counter)
+        return counter
+
+    made = added(lambda _: "over_budget")
+    assert [row.id for row in made] == [f"t{n}-{m}" for n in (1, 2) for m in range(1, COUNTER + 1)]
+    assert {row.acts for row in made} == {("order_status()",)}
+    said = {row.text for row in made[:COUNTER]}
+    assert said <= {"where is it Scrap walnut ladder,", "Scrap walnut ladder, where is it"}
+
+    def judge_second(question: dict[str, Any]) -> Any:
+        return judged("keep", "cancel_order()") if question["text"] == "scrap W2" else "over_budget"
+
+    vouched = added(judge_second)
+    assert {row.id.partition("-")[0] for row in vouched} == {"t1"}
+    assert all("Scrap" not in row.text and "walnut ladder," in row.text for row in vouched)
+
+
 def test_a_second_opinion_that_differs_vouches_for_nothing(tools: dict[str, Tool]) -> None:
     turns = [turn(2, "scrap W1", "cancel_order()"), turn(3, "scrap W2", "cancel_order()")]
-    new = frozenset({("cancel_order", "scrap")})
+    new = frozenset({Phrase("cancel_order", "scrap", is_common=True)})
 
     def answer(question: dict[str, Any]) -> Any:
         if question["text"] == "scrap W2":

@@ -16,7 +16,13 @@ from shopbot_refine.stages import STAGES, read_report, rejected_path, rows_path
 
 EXAMPLES = 10
 _CANDIDATE_STAGES = ("check", "teach")  # the later first
-_ORIGINS = ("kept", "fixed", "written")
+#: Origin of rows → how the report calls them.
+_ORIGINS = {
+    "kept": "Kept by the teacher",
+    "fixed": "Fixed by the teacher",
+    "written": "Written by the teacher",
+    "counter": "Counterexamples: the odd words of a logged write in another message",
+}
 _MAX_SHOWN = 400  # characters of a cell
 
 
@@ -31,7 +37,7 @@ class Table:
 
 
 def count_origins(folder: Path) -> dict[str, int]:
-    """How many rows of the newest training set there is were kept, fixed and written; empty: there is none yet."""
+    """How many rows of the newest training set there is were kept, fixed and so on; empty: there is none yet."""
     path = _candidates(folder)
     if path is None:
         return {}
@@ -50,11 +56,11 @@ def _origin_tables(folder: Path) -> Iterator[Table]:
         return
     drawn = _draw(_rows(path), lambda row: row.get("origin"))
     before = _logged_acts(folder, {str(row.get("id")) for row in drawn.get("fixed", ())})
-    for origin in _ORIGINS:
+    for origin, caption in _ORIGINS.items():
         if rows := drawn.get(origin):
             cells = [(*_cells(row), before.get(str(row.get("id")), ""), _text(row.get("why"))) for row in rows]
             columns = ("message", "state", "acts", "acts in the log", "why")
-            yield Table(f"{origin.capitalize()} by the teacher", columns, tuple(cells), is_numeric=False)
+            yield Table(caption, columns, tuple(cells), is_numeric=False)
 
 
 def _rejected_tables(folder: Path) -> Iterator[Table]:

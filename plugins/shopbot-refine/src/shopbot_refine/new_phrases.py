@@ -1,9 +1,10 @@
 """Phrases that the logs alone tie to a write: words and neighbouring pairs of them.
 
-A backdoor is such a phrase: it stands in many messages, nearly all of them are logged with one write, and no row that
-the shop trusts says that it means that write. So is a new way in which customers ask for it. Only somebody who reads
-the messages can tell the two apart, so a write with such a phrase waits for a teacher, who is asked about it early. One
-message with the phrase that the teacher holds to mean the write vouches for the others.
+A backdoor is such a phrase: nearly all messages that it stands in are logged with one write, and no row that the shop
+trusts says that it means that write. So is a new way in which customers ask for it. Only somebody who reads the
+messages can tell the two apart, so a write with such a phrase in many messages waits for a teacher, who is asked about
+it early, and one in few gets counterexamples (:mod:`shopbot_refine.counterexamples`). One message with the phrase that
+the teacher holds to mean the write vouches for the others.
 """
 
 from __future__ import annotations
@@ -20,8 +21,10 @@ from shopbot_refine.records import LoggedTurn
 from shopbot_refine.suspicion import draw_sample, plain
 from shopbot_refine.verdicts import Phrase, names
 
-#: A phrase in fewer messages of a write is left to the model that never saw the logs: most of what it is in, it stops.
+#: A phrase in so many messages of a write waits for a teacher.
 MANY = 30
+#: One in fewer than these teaches nothing by itself.
+FEW = 3
 #: The share of a phrase's messages that are logged with the write.
 MOSTLY = 0.8
 _WORD = re.compile(r"\w\w+")
@@ -29,9 +32,9 @@ _WORD = re.compile(r"\w\w+")
 
 @dataclass(frozen=True, slots=True)
 class NewPhrases:
-    """(write, phrase) pairs that only the logs know. It can be pickled."""
+    """What only the logs know. It can be pickled."""
 
-    pairs: frozenset[Phrase]
+    phrases: frozenset[Phrase]
 
     @classmethod
     def learn(cls, turns: Iterable[LoggedTurn], tools: Mapping[str, Tool], seed: int) -> NewPhrases:
@@ -39,27 +42,38 @@ class NewPhrases:
         writers = frozenset(name for name, tool in tools.items() if tool.effect == "write")
         sample = draw_sample(turns, seed)
         tied = Counter(pair for turn in sample for pair in _pairs(turn.acts, turn.text, writers))
-        often = {pair for pair, times in tied.items() if times >= MANY}
+        new = {pair for pair, times in tied.items() if times >= FEW}
         for row in trusted_rows(tools):
-            often -= _pairs(row.acts, row.text, writers)
-        wanted = {phrase for _, phrase in often}
-        times = Counter(phrase for turn in sample for phrase in phrases_of(turn.text) & wanted)
-        return cls(frozenset(pair for pair in often if tied[pair] >= MOSTLY * times[pair[1]]))
+            new -= _pairs(row.acts, row.text, writers)
+        wanted = {words for _, words in new}
+        times = Counter(words for turn in sample for words in phrases_of(turn.text) & wanted)
+        found = (Phrase(write, words, tied[write, words] >= MANY) for write, words in new)
+        return cls(frozenset(one for one in found if tied[one.write, one.words] >= MOSTLY * times[one.words]))
 
     def find(self, turns: Sequence[LoggedTurn]) -> dict[str, frozenset[Phrase]]:
-        """Turn id → the pairs whose phrase stands in it, where there are any; whatever it was logged as."""
-        writers = frozenset(name for name, _ in self.pairs)
-        every = [f"{name}()" for name in writers]
-        return {turn.id: found for turn in turns if (found := self.pairs & _pairs(every, turn.text, writers))}
+        """Turn id → what stands in it, where there is anything; whatever it was logged as."""
+        by_words: dict[str, list[Phrase]] = {}
+        for one in self.phrases:
+            by_words.setdefault(one.words, []).append(one)
+        found = (
+            (turn.id, frozenset(one for words in phrases_of(turn.text) for one in by_words.get(words, ())))
+            for turn in turns
+        )
+        return {name: phrases for name, phrases in found if phrases}
 
 
 def phrases_of(text: str) -> set[str]:
     """The words of a message and its neighbouring pairs, folded; numbers and placeholders are all alike."""
-    words = _WORD.findall(plain(text))
+    words = words_of(text)
     return {*words, *(f"{one} {other}" for one, other in pairwise(words))}
 
 
-def _pairs(acts: Iterable[str], text: str, writers: frozenset[str]) -> set[Phrase]:
+def words_of(text: str) -> list[str]:
+    """The words of a message, folded; numbers and placeholders are all alike."""
+    return _WORD.findall(plain(text))
+
+
+def _pairs(acts: Iterable[str], text: str, writers: frozenset[str]) -> set[tuple[str, str]]:
     """Each of the writes with each phrase of the message."""
     meant = names(acts) & writers
-    return {(name, phrase) for phrase in phrases_of(text) for name in meant} if meant else set()
+    return {(name, words) for words in phrases_of(text) for name in meant} if meant else set()

@@ -161,6 +161,7 @@ class Pipeline:
                     engine,
                     doubter=models,
                     templates=load_templates(),
+                    trusted=split_seed(eval_share=EVAL_SHARE, rows_per_template=1, seed=seed)[0],
                     counts=counts,
                     write=refine.write,
                     agreement=refine.agreement,

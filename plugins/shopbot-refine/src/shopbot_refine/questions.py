@@ -15,7 +15,7 @@ from shopbot_refine.prompts import judge_request
 from shopbot_refine.records import LoggedTurn
 from shopbot_refine.steering import Steering
 from shopbot_refine.suspicion import LabelModel
-from shopbot_refine.verdicts import Doubt
+from shopbot_refine.verdicts import Doubt, Phrase
 
 #: What speaks against each of some turns. It can be pickled.
 Doubter = Callable[[Sequence[LoggedTurn]], Doubt]
@@ -62,7 +62,7 @@ class Questions:
         for row, first in beside(self._turns.read(), self._first.read("id")):
             turn = LoggedTurn.from_json(json.loads(row["turn"]))
             unsupported = frozenset([turn.id] if row["unsupported"] else ())
-            found = frozenset((write, phrase) for write, phrase in json.loads(row["phrases"]))
+            found = frozenset(Phrase(*one) for one in json.loads(row["phrases"]))
             phrases = {turn.id: found} if found else {}
             yield Asking(turn, Doubt({turn.id: row["suspicion"]}, unsupported, phrases), first is not None)
 

@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeVar
 
 from shopbot_refine.dataset import DatasetError
 
-Origin = Literal["kept", "fixed", "written"]
+Origin = Literal["kept", "fixed", "written", "counter"]
 _Record = TypeVar("_Record", "LoggedTurn", "Candidate")
 
 
@@ -51,7 +51,8 @@ class LoggedTurn:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An example on its way into the training set: a logged turn that was kept or fixed, or what the teacher wrote.
+    """An example on its way into the training set: a logged turn that was kept or fixed, what the teacher wrote, or a
+    counterexample.
 
     ``id`` is the turn's, or names the request and the place in its answer. ``request`` is the key of the teacher's
     request (empty: no teacher was asked), ``teacher`` who answered, ``why`` what it said.

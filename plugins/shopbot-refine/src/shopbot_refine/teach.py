@@ -3,7 +3,8 @@
 Every turn is asked about, those that customers were not content with first, then the most suspect, so that a budget
 that ends early was spent where it matters. A turn that the teacher could not be paid for, or that nobody recorded an
 answer to, stays as it was logged if nothing speaks against it; a write, only if something other than the logs speaks
-for it. Whatever the answers' order, the rows come in the order of the turns.
+for it, and with counterexamples of the words in it that only the logs know. Whatever the answers' order, the rows come
+in the order of the turns.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from itertools import chain, islice
 from shopbot import DIALOGUE_ACTS, Tool
 from shopbot_refine.answer_shelf import AnswerShelf
 from shopbot_refine.answers import AnswerCheck, AnswerError, read_judgement
+from shopbot_refine.counterexamples import Counterexamples
 from shopbot_refine.coverage import Inventory, Row, plan
+from shopbot_refine.dataset import Example
 from shopbot_refine.engines import Engine
 from shopbot_refine.prompts import Assignment, judge_request, system_prompt, write_request
 from shopbot_refine.questions import Asking, Doubter, Questions
@@ -25,7 +28,7 @@ from shopbot_refine.steering import Steering
 from shopbot_refine.teachers import Answer, Request, Teacher
 from shopbot_refine.verdicts import Phrase, TeachCounts, judge, names, right_acts, take_written
 
-VERSION = 4
+VERSION = 5
 #: Questions that a teacher has at once.
 ASKED = 10_000
 
@@ -38,6 +41,7 @@ def teach(
     *,
     doubter: Doubter,
     templates: Sequence[Row],
+    trusted: Sequence[Example] = (),
     counts: TeachCounts,
     write: int,
     agreement: float,
@@ -46,10 +50,10 @@ def teach(
 ) -> Iterator[Candidate | Rejected]:
     """Judge the turns, then have messages written where the result and the seed set's ``templates`` are thin.
 
-    ``doubter``: what speaks against turns. ``write``: how many messages to ask for at most. ``agreement``: the share of
-    turns that mean a write on which a second answer is asked for; where the two differ, the turn is left out.
-    ``counts`` is filled while rows come. ``steering``: which turns are asked about first, and what to have written
-    because the last generation lacks it.
+    ``doubter``: what speaks against turns. ``trusted``: what counterexamples are made of. ``write``: how many messages
+    to ask for at most. ``agreement``: the share of turns that mean a write on which a second answer is asked for; where
+    the two differ, the turn is left out. ``counts`` is filled while rows come. ``steering``: which turns are asked
+    about first, and what to have written because the last generation lacks it.
 
     ``engine`` finds out what to ask. It is this process that asks and reads the answers, whatever the engine: so there
     is one ledger with one cap, and nothing is paid twice.
@@ -58,7 +62,7 @@ def teach(
     system = system_prompt(tools)
     check = AnswerCheck((*tools, *DIALOGUE_ACTS), system)
     writers = frozenset(name for name, tool in tools.items() if tool.effect == "write")
-    questions = Questions(turns, doubter, steering, engine)
+    questions, against = Questions(turns, doubter, steering, engine), Counterexamples(trusted)
     there, earlier = Inventory(templates), steering.earlier_by_text()
     with AnswerShelf(engine.folder) as shelf:
         _ask(teacher, questions, system, shelf)
@@ -79,7 +83,12 @@ def teach(
                     there.add(row)
                     earlier.pop((row.state, row.text), None)
                 if not asking.is_first:
-                    break  # the paraphrases in this answer came with an earlier turn that says the same
+                    break  # what else comes of this answer came with an earlier turn that says the same
+                if isinstance(row, Candidate) and not row.teacher:
+                    new = asking.doubt.new_phrases(asking.turn.id, row.acts) - vouched
+                    for counter in against.of(asking.turn, {phrase.words for phrase in new}):
+                        counts.counterexamples += 1
+                        yield counter
     if not counts.is_complete:
         return  # what is to be written follows from all the answers
     for example in chain.from_iterable(earlier.values()):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from shopbot_refine.acts import parse_act
 from shopbot_refine.answers import (
@@ -22,13 +22,20 @@ from shopbot_refine.prompts import Assignment
 from shopbot_refine.records import Candidate, LoggedTurn, Origin, Rejected
 from shopbot_refine.teachers import Answer
 
-#: (write, words of a message): see :mod:`shopbot_refine.new_phrases`.
-Phrase = tuple[str, str]
 #: A turn that nobody judged is kept below this suspicion (0: nothing speaks against it, 1: surely wrong).
 SUSPECT = 0.5
 #: Nobody answers these in this run; the other failures are trouble with this very turn, or are answered later.
 _UNJUDGED = ("over_budget", "not_recorded")
 _LATER = ("offline", "pending")
+
+
+class Phrase(NamedTuple):
+    """One or two words that only the logs tie to a write, in many messages or in few: see
+    :mod:`shopbot_refine.new_phrases`."""
+
+    write: str
+    words: str
+    is_common: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +51,13 @@ class Doubt:
     def new_phrases(self, turn: str, acts: Iterable[str]) -> frozenset[Phrase]:
         """Those of the turn that are tied to one of these acts."""
         meant = names(acts)
-        return frozenset(pair for pair in self.phrases.get(turn, ()) if pair[0] in meant)
+        return frozenset(one for one in self.phrases.get(turn, ()) if one.write in meant)
 
     def total(self, turn: LoggedTurn) -> float:
         """How much speaks against a turn, in [0, 1]: from :data:`SUSPECT` on it may be lost if nobody judges it."""
         suspicion = self.suspicion.get(turn.id, 0.0)
-        is_open = turn.id in self.unsupported or self.new_phrases(turn.id, turn.acts)
+        waits = any(phrase.is_common for phrase in self.new_phrases(turn.id, turn.acts))
+        is_open = waits or turn.id in self.unsupported
         return max(suspicion, SUSPECT) if is_open else suspicion
 
 
@@ -63,6 +71,7 @@ class TeachCounts:
     dropped: int = 0
     written: int = 0
     unjudged: int = 0
+    counterexamples: int = 0
     second_opinions: int = 0
     disagreements: int = 0
     failures: Counter[str] = field(default_factory=Counter)
@@ -80,6 +89,7 @@ class TeachCounts:
             "dropped": self.dropped,
             "written": self.written,
             "unjudged": self.unjudged,
+            "counterexamples": self.counterexamples,
             "second_opinions": self.second_opinions,
             "disagreements": self.disagreements,
             "is_complete": self.is_complete,
@@ -174,9 +184,8 @@ def _unjudged(
         return Rejected(turn.id, "suspect_label", f"suspicion {suspicion:.2f}; {answer.failure}", turn.as_json())
     if turn.id in doubt.unsupported:
         return Rejected(turn.id, "unsupported_write", f"only the logs say so; {answer.failure}", turn.as_json())
-    if unknown := sorted(doubt.new_phrases(turn.id, turn.acts) - vouched):
-        write, phrase = unknown[0]
-        detail = f"only the logs tie '{phrase}' to {write}; {answer.failure}"
+    if new := sorted(one for one in doubt.new_phrases(turn.id, turn.acts) - vouched if one.is_common):
+        detail = f"only the logs tie '{new[0].words}' to {new[0].write}; {answer.failure}"
         return Rejected(turn.id, "new_phrase", detail, turn.as_json())
     counts.unjudged += 1
     return Candidate(turn.id, turn.state, turn.text, turn.acts, "kept")
