@@ -1,12 +1,14 @@
 """Whether a compiled checkpoint reads messages as the GGUF does: the very calls of an evaluation, answered by both.
 
     python -m benchmarks.mlc.acts record CALLS CHECKPOINT [--threads N] [--only "golden cases"]
-    python -m benchmarks.mlc.acts replay CALLS CHECKPOINT [--threads N] [--reversed]
+    python -m benchmarks.mlc.acts replay CALLS CHECKPOINT [--threads N] [--reversed] [--at-once N]
 
 ``record`` reads the seed set's eval rows and plays the first-party golden cases, as refine's gate does, on a
 checkpoint of this home, and writes every call of its engine (prompt with the dialogue's state, grammar, limit, bias)
-with the answer to the file CALLS, as it comes: what is there when it is stopped can be replayed. ``replay`` asks another checkpoint, or the same one again, and prints what differs as
-JSON. Two commands, for two engines in one process slow each other.
+with the answer to the file CALLS, as it comes: what is there when it is stopped can be replayed. ``replay`` asks another
+checkpoint, or the same one again, and prints what differs as JSON. Two commands, for two engines in one process slow
+each other. ``--at-once``: so many tokens of a prompt are read at once by llama.cpp, which then adds the same numbers in
+another order; nothing else about it changes.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from shopbot_refine.judging import understand_by
 from shopbot_refine.suite import build_suite
 
 from benchmarks.setup import plugins
-from shopbot.backends import Completion, ModelBackend
+from shopbot.backends import Completion, ModelBackend, gguf
 from shopbot.config import Config
 from shopbot.evals import run_cases, wilson
 from shopbot.grammar import parse
@@ -136,6 +138,19 @@ def replay(path: Path, checkpoint: str, *, threads: int = 0, is_reversed: bool =
     return {kind: _compared([pair for pair in pairs if pair[0].kind == kind]) for kind in (GOLDEN, EVAL)}
 
 
+def _read_at_once(count: int) -> None:
+    """Have llama.cpp read so many tokens at once, in every engine that is opened from now on."""
+    xllamacpp = gguf.engine()
+    make = xllamacpp.CommonParams
+
+    def params() -> Any:
+        made = make()
+        made.n_batch = made.n_ubatch = count
+        return made
+
+    xllamacpp.CommonParams = params
+
+
 def _config(checkpoint: str, threads: int) -> Config:
     config = Config().with_checkpoint(checkpoint)
     return config.model_copy(update={"model": config.model.model_copy(update={"threads": threads})})
@@ -154,14 +169,13 @@ def _compared(pairs: Sequence[tuple[Call, Answer]]) -> dict[str, Any]:
         (call.prompt, call.grammar, str(call.bias)): is_same for (call, _), is_same in zip(pairs, same, strict=True)
     }
     acts = sum(max(len(call.answer.acts), len(answer.acts)) for call, answer in pairs)
-    same_acts = sum(
-        one == other for call, answer in pairs for one, other in zip(call.answer.acts, answer.acts, strict=False)
-    )
+    beside = [both for call, answer in pairs for both in zip(call.answer.acts, answer.acts, strict=False)]
     differing = {_shown(call, answer) for (call, answer), is_same in zip(pairs, same, strict=True) if not is_same}
     return {
         "calls": _share(sum(same), len(same)),
         "distinct calls": _share(sum(distinct.values()), len(distinct)),
-        "acts": _share(same_acts, acts),
+        "acts": _share(sum(one == other for one, other in beside), acts),
+        "acts by name": _share(sum(one == other for (one, _), (other, _) in beside), acts),
         "the same text": _share(sum(call.answer.text == answer.text for call, answer in pairs), len(pairs)),
         "differing": sorted(differing),
     }
@@ -191,7 +205,10 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--only", choices=(EVAL, GOLDEN), default="")
     parser.add_argument("--reversed", action="store_true")
+    parser.add_argument("--at-once", type=int)
     given = parser.parse_args()
+    if given.at_once is not None:
+        _read_at_once(given.at_once)
     if given.what == "record":
         found: Mapping[str, Any] = record(given.calls, given.checkpoint, threads=given.threads, only=given.only)
     else:
