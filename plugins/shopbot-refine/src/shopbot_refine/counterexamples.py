@@ -27,11 +27,11 @@ class Counterexamples:
 
     def __init__(self, rows: Sequence[Example]) -> None:
         self._rows = [row for row in rows if row.state == "-"]
+        self._others: dict[frozenset[str], list[Example]] = {}
 
     def of(self, turn: LoggedTurn, phrases: Collection[str]) -> Iterator[Candidate]:
         """Those for a turn: with the words of the phrases in it, before or after messages with none of its acts."""
-        odd, meant = " ".join(_said(turn.text, phrases)), names(turn.acts)
-        others = [row for row in self._rows if names(row.acts).isdisjoint(meant)]
+        odd, others = " ".join(_said(turn.text, phrases)), self._meaning_other_than(names(turn.acts))
         if not odd or not others:
             return
         rng = random.Random(turn.id)  # noqa: S311 - reproducible, not secret
@@ -39,6 +39,11 @@ class Counterexamples:
             row = rng.choice(others)
             text = f"{row.text} {odd}" if rng.random() < 0.5 else f"{odd} {row.text}"
             yield Candidate(f"{turn.id}-{number}", row.state, text, row.acts, "counter")
+
+    def _meaning_other_than(self, acts: frozenset[str]) -> list[Example]:
+        if acts not in self._others:
+            self._others[acts] = [row for row in self._rows if names(row.acts).isdisjoint(acts)]
+        return self._others[acts]
 
 
 def _said(text: str, phrases: Collection[str]) -> list[str]:
