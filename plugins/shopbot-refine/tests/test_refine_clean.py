@@ -56,14 +56,17 @@ def test_equal_texts_of_one_state_are_one_row() -> None:
     ) == ["kept", "duplicate", "kept"]
 
 
-def test_the_majority_is_kept_where_equal_texts_have_other_acts_and_nobody_in_a_tie() -> None:
+def test_the_majority_is_kept_where_equal_texts_have_other_acts_and_one_of_each_in_a_tie() -> None:
     assert run(
         ("stop it", "cancel_order()"),
         ("stop it", "refund_status()"),
         ("Stop it!", "cancel_order()"),
         ("my parcel", "order_status()"),
         ("my parcel", "shipping_info()"),
-    ) == ["kept", "contradiction", "duplicate", "contradiction", "contradiction"]
+        ("My parcel!", "order_status()"),
+        ("my parcel", "shipping_info()"),
+        ("my parcel", "refund_status()"),
+    ) == ["kept", "contradiction", "duplicate", "kept", "kept", "duplicate", "duplicate", "contradiction"]
 
 
 @pytest.mark.parametrize(
