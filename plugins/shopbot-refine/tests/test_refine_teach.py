@@ -169,12 +169,13 @@ def test_a_new_phrase_of_a_write_is_asked_about_early_and_kept_once_a_teacher_ha
 
 def test_a_rare_phrase_of_a_write_that_nobody_judges_comes_with_counterexamples(tools: dict[str, Tool]) -> None:
     turns = [turn(1, "Scrap W1 for walnut ladder, ok?", "cancel_order()"), turn(2, "scrap W2", "cancel_order()")]
-    new = [Phrase("cancel_order", words, is_common=False) for words in ("scrap", "walnut ladder")]
-    doubt = Doubt(phrases={"t1": frozenset(new), "t2": frozenset(new[:1])})
+    new = [Phrase("cancel_order", words, is_common=False) for words in ("scrap", "scrap 00", "walnut ladder")]
+    doubt = Doubt(phrases={"t1": frozenset(new), "t2": frozenset(new[:2])})
     trusted = [
-        Example("-", "where is it", ("order_status()",)),
+        Example("-", "you are fun", ("smalltalk()",)),
         Example("-", "call it off", ("cancel_order()",)),
-        Example("ask cancel_order.order", "W1", ('inform(order="W1")',)),
+        Example("-", "where is it", ("order_status()",)),
+        Example("ask cancel_order.order", "hello", ("smalltalk()",)),
     ]
 
     def added(answer: Callable[[dict[str, Any]], Any]) -> list[Candidate]:
@@ -186,16 +187,16 @@ def test_a_rare_phrase_of_a_write_that_nobody_judges_comes_with_counterexamples(
         return counter
 
     made = added(lambda _: "over_budget")
-    assert [row.id for row in made] == [f"t{n}-{m}" for n in (1, 2) for m in range(1, COUNTER + 1)]
-    assert {row.acts for row in made} == {("order_status()",)}
+    assert [row.id for row in made] == [f"t{n}!{m}" for n in (1, 2) for m in range(1, COUNTER + 1)]
+    assert {row.acts for row in made} == {("smalltalk()",)}, "the odd words might be an argument of the other acts"
     said = {row.text for row in made[:COUNTER]}
-    assert said <= {"where is it Scrap walnut ladder,", "Scrap walnut ladder, where is it"}
+    assert said <= {"you are fun Scrap walnut ladder,", "Scrap walnut ladder, you are fun"}
 
     def judge_second(question: dict[str, Any]) -> Any:
         return judged("keep", "cancel_order()") if question["text"] == "scrap W2" else "over_budget"
 
     vouched = added(judge_second)
-    assert {row.id.partition("-")[0] for row in vouched} == {"t1"}
+    assert {row.id.partition("!")[0] for row in vouched} == {"t1"}
     assert all("Scrap" not in row.text and "walnut ladder," in row.text for row in vouched)
 
 

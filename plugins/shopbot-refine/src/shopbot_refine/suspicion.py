@@ -38,6 +38,8 @@ SAMPLE = 50_000
 _ALPHA, _EPOCHS, _MAX_FEATURES = 5e-5, 8, 60_000
 #: A label of fewer rows than this, the seed set's included, is not judged.
 _MIN_ROWS = 2 * FOLDS
+#: What stands for any number or placeholder in a folded text.
+NUMBER = "00"
 _OUT_OF_SCOPE = "out_of_scope"
 _NUMBER = re.compile(r"<[A-Z]{2,10}_\d{1,6}>|#?\w{0,20}\d\w{0,20}")
 _Matrix = npt.NDArray[np.float64]
@@ -186,7 +188,7 @@ def _fold_of(text: str, seed: int) -> int:
 
 def plain(text: str) -> str:
     """The text, folded, numbers and placeholders all alike: which order it is does not tell what is wanted."""
-    return fold(_NUMBER.sub(" 00 ", text))
+    return fold(_NUMBER.sub(f" {NUMBER} ", text))
 
 
 def _plain(document: tuple[str, str]) -> str:

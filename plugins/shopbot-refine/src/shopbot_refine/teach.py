@@ -62,7 +62,7 @@ def teach(
     system = system_prompt(tools)
     check = AnswerCheck((*tools, *DIALOGUE_ACTS), system)
     writers = frozenset(name for name, tool in tools.items() if tool.effect == "write")
-    questions, against = Questions(turns, doubter, steering, engine), Counterexamples(trusted)
+    questions, against = Questions(turns, doubter, steering, engine), Counterexamples(trusted, tools)
     there, earlier = Inventory(templates), steering.earlier_by_text()
     with AnswerShelf(engine.folder) as shelf:
         _ask(teacher, questions, system, shelf)
