@@ -27,12 +27,13 @@ COUNTER = 4
 class Counterexamples:
     """Makes them of ``rows`` that the shop trusts; of none, where there are no rows.
 
-    Only rows of acts that the ``tools`` fill no parameter of: for others the odd words might be an argument.
+    Only rows of acts that write nothing and that the ``tools`` fill no parameter of: for others the odd words might be
+    an argument.
     """
 
     def __init__(self, rows: Sequence[Example], tools: Mapping[str, Tool]) -> None:
-        filled = {"inform", *(name for name, tool in tools.items() if tool.spoken)}
-        self._rows = [row for row in rows if row.state == "-" and filled.isdisjoint(names(row.acts))]
+        unfit = {"inform", *(name for name, tool in tools.items() if tool.spoken or tool.effect == "write")}
+        self._rows = [row for row in rows if row.state == "-" and unfit.isdisjoint(names(row.acts))]
 
     def of(self, turn: LoggedTurn, phrases: Collection[str]) -> Iterator[Candidate]:
         """Those for a turn: with the words of the phrases in it, before or after other messages."""
