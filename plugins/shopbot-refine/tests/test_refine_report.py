@@ -192,7 +192,7 @@ def test_the_numbers_are_the_runs(run_folder: Path) -> None:
         "teach": "1.2500",
         "check": "0.5000",
     }
-    became = {"kept": ["10"], "fixed": ["10"], "written": ["10"], "counter": ["0"]}
+    became = {"kept": ["10"], "fixed": ["10"], "written": ["10"], "counterexample": ["0"]}
     assert page.rows("What became of the rows") == became
     assert page.rows("What was left out, and why") == {
         "clean: <b>odd</b>": ["1"],

@@ -182,7 +182,7 @@ def test_a_rare_phrase_of_a_write_that_nobody_judges_comes_with_counterexamples(
         rows, counts, _ = run(turns, answer, tools, doubt=doubt, trusted=trusted)
         kept = [row for row in rows if isinstance(row, Candidate)]
         assert [row.id for row in kept if row.origin == "kept"] == ["t1", "t2"]
-        counter = [row for row in kept if row.origin == "counter"]
+        counter = [row for row in kept if row.origin == "counterexample"]
         assert counts.counterexamples == len(counter)
         return counter
 

@@ -21,7 +21,7 @@ pytest.importorskip("transformers", reason="training needs the extra 'train'")
 from shopbot_refine.base import load_model, load_tokenizer  # noqa: E402
 from shopbot_refine.batches import collate, encode, plan_batches  # noqa: E402
 from shopbot_refine.dataset import DatasetError, Example  # noqa: E402
-from shopbot_refine.llama import TrainingLlama  # noqa: E402
+from shopbot_refine.llama import TrainingLlama, rounded  # noqa: E402
 from shopbot_refine.lora import GROUPS, LoraParameters  # noqa: E402
 from shopbot_refine.lora_gguf import load_lora_gguf, save_lora_gguf  # noqa: E402
 from shopbot_refine.settings import Progress, TrainSettings  # noqa: E402
@@ -127,6 +127,32 @@ def test_gradients_agree_with_transformers(tiny_base: Path) -> None:
     for name, leaf in leaves.items():
         likeness = torch.cosine_similarity(leaf.grad.flatten(), adapter.named[name].grad.flatten(), dim=0)
         assert likeness > 0.98, f"{name}: cosine {likeness:.4f}"
+
+
+def test_activations_are_rounded_in_groups_and_the_gradient_passes_through() -> None:
+    x = torch.randn(3, 96, generator=torch.Generator().manual_seed(2)).requires_grad_()
+    found = rounded(x, 6)
+    groups, source = found.detach().view(-1, 32), x.detach().view(-1, 32)
+    steps = source.abs().amax(-1, keepdim=True) / 31
+    assert (groups - source).abs().le(steps / 2 + 1e-6).all()
+    assert torch.allclose(groups / steps, (groups / steps).round(), atol=1e-4)
+    (found * torch.arange(96.0)).sum().backward()
+    assert x.grad is not None and torch.equal(x.grad, torch.arange(96.0).expand(3, -1))
+    assert torch.equal(rounded(torch.zeros(1, 32), 6), torch.zeros(1, 32))
+
+
+def test_fewer_activation_bits_move_the_forward_pass_more(tiny_base: Path) -> None:
+    exact = TrainingLlama(load_model(tiny_base), CPU)
+    tokens = torch.arange(4, 24)[None]
+
+    def moved(bits: int) -> float:
+        model = TrainingLlama(load_model(tiny_base), CPU, activation_bits=bits)
+        with torch.no_grad():
+            expected = exact.hidden_states(tokens, adapter_of(exact), shared=0).float()
+            found = model.hidden_states(tokens, adapter_of(model), shared=0).float()
+        return float((found - expected).norm() / expected.norm())
+
+    assert 0 < moved(8) < moved(5) < 0.5
 
 
 def merged_reference(base: Path, adapter: LoraParameters) -> Any:

@@ -44,7 +44,7 @@ class Counterexamples:
         for number in range(1, COUNTER + 1):
             row = rng.choice(self._rows)
             text = f"{row.text} {odd}" if rng.random() < 0.5 else f"{odd} {row.text}"
-            yield Candidate(f"{turn.id}!{number}", row.state, text, row.acts, "counter")
+            yield Candidate(f"{turn.id}!{number}", row.state, text, row.acts, "counterexample")
 
 
 def _said(text: str, phrases: Collection[str]) -> list[str]:

@@ -21,7 +21,7 @@ _ORIGINS = {
     "kept": "Kept by the teacher",
     "fixed": "Fixed by the teacher",
     "written": "Written by the teacher",
-    "counter": "Counterexamples: the odd words of a logged write in another message",
+    "counterexample": "Counterexamples: the odd words of a logged write in another message",
 }
 _MAX_SHOWN = 400  # characters of a cell
 

@@ -208,8 +208,8 @@ def _card(
         "From the shop's own logged turns: collected where customer and shop allow it, redacted, cleaned; judged, put "
         "right and added to by a teacher model; checked by the grammar, by playing every row on a sandbox store, and "
         "against the golden and eval sets. `kept`: as logged. `fixed`: the teacher gave other acts. `written`: the "
-        "teacher wrote the message. `counter`: a message of the seed set with words from a logged one in it, which "
-        "only the logs tie to a write. A teacher of `none` means that nobody judged the row. Personal data was "
+        "teacher wrote the message. `counterexample`: a message of the seed set with words from a logged one in it, "
+        "which only the logs tie to a write. A teacher of `none` means that nobody judged the row. Personal data was "
         "replaced by placeholders before anything left the box; the values in their place are made up. A row whose "
         "acts hold such a value stands there several times (`ID`, `ID~2` and so on), each time with another one.\n",
         *(_table(f"Rows by {what}", what, many) for what, many in counts.items()),

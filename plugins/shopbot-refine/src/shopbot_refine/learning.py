@@ -16,7 +16,7 @@ from shopbot_refine.gate import record
 from shopbot_refine.manifest import describe, take_in
 from shopbot_refine.pipeline import Pipeline, Progress
 from shopbot_refine.scores import read_pairs
-from shopbot_refine.settings import TrainSettings
+from shopbot_refine.settings import ACTIVATION_BITS, TrainSettings
 from shopbot_refine.stages import StageReport, rows_path, run_step
 from shopbot_refine.suite import build_suite
 from shopbot_refine.threads import calm_threads
@@ -45,6 +45,7 @@ def train(pipeline: Pipeline) -> StageReport:
         seed=wanted.seed,
         init_lora=parent.lora_path,
         keep=wanted.keep,
+        activation_bits=ACTIVATION_BITS,
     )
     output = pipeline.folder / "train"
     parts = [

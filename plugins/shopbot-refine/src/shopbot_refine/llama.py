@@ -16,8 +16,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from shopbot import ModelError
 from shopbot_refine.attention import Attention, flatten
 from shopbot_refine.lora import GROUPS, LoraParameters, adapted_linear
+
+_GROUP = 32  # numbers that share a scale, in engines as well
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +33,14 @@ class _Block:
 
 
 class TrainingLlama:
-    """The frozen weights of a dense transformers llama; the forward pass has an adapter on every linear layer."""
+    """The frozen weights of a dense transformers llama; the forward pass has an adapter on every linear layer.
 
-    def __init__(self, model: Any, device: torch.device) -> None:
+    ``activation_bits``: what every linear layer reads is :func:`rounded` to so many. Raises :class:`ModelError` for a
+    base that is no plain llama, or whose layers cannot be rounded in groups.
+    """
+
+    def __init__(self, model: Any, device: torch.device, *, activation_bits: int | None = None) -> None:
+        self.activation_bits = activation_bits
         self.attention = Attention.of(model, device)
         self.heads, self.kv_heads = self.attention.heads, self.attention.kv_heads
         self.epsilon = float(model.config.rms_norm_eps)
@@ -41,6 +49,12 @@ class TrainingLlama:
         self.vocabulary: Tensor = model.lm_head.weight.detach().to(device)
         self.norm: Tensor = model.model.norm.weight.detach().float().to(device)
         self.blocks = [self._block(layer) for layer in model.model.layers]
+        odd = {columns for _, columns in self.shapes().values() if columns % _GROUP}
+        if activation_bits is not None and odd:
+            raise ModelError(
+                f"The base has layers {min(odd)} wide, no multiple of {_GROUP}.",
+                remedy="Train with no activation_bits.",
+            )
 
     def _block(self, layer: Any) -> _Block:
         groups = {}
@@ -75,19 +89,31 @@ class TrainingLlama:
         x = self.embedding[flatten(tokens, shared).to(self.device)].float()
         for number, block in enumerate(self.blocks):
             weights = adapter.block(number)
-            y = _RmsNorm.apply(x, block.attention_norm, self.epsilon)
+            y = self._rounded(_RmsNorm.apply(x, block.attention_norm, self.epsilon))
             qkv = adapted_linear(y, block.groups["qkv"], weights["qkv"])
-            mixed = self.attention(qkv, rotation, rows, shared)
+            mixed = self._rounded(self.attention(qkv, rotation, rows, shared))
             x = x + adapted_linear(mixed, block.groups["output"], weights["output"]).float()
-            y = _RmsNorm.apply(x, block.mlp_norm, self.epsilon)
-            gated = swi_glu(adapted_linear(y, block.groups["gate_up"], weights["gate_up"]))
+            y = self._rounded(_RmsNorm.apply(x, block.mlp_norm, self.epsilon))
+            gated = self._rounded(swi_glu(adapted_linear(y, block.groups["gate_up"], weights["gate_up"])))
             x = x + adapted_linear(gated, block.groups["down"], weights["down"]).float()
-        last: Tensor = _RmsNorm.apply(x[shared:], self.norm, self.epsilon)
+        last = self._rounded(_RmsNorm.apply(x[shared:], self.norm, self.epsilon))
         return last.view(rows, own, -1)
 
     def logits(self, hidden: Tensor) -> Tensor:
         """(n, hidden) → (n, vocabulary), float32."""
         return functional.linear(hidden, self.vocabulary).float()
+
+    def _rounded(self, x: Tensor) -> Tensor:
+        return x if self.activation_bits is None else rounded(x, self.activation_bits)
+
+
+def rounded(x: Tensor, bits: int) -> Tensor:
+    """(n, width) → the same, each 32 numbers of a row rounded to ``bits`` bits and one scale; the gradient is that of
+    ``x`` (the straight-through estimator of Bengio et al., 2013). Engines round like that to 8 bits."""
+    exact = x.detach()
+    groups = exact.float().view(-1, _GROUP)
+    scale = groups.abs().amax(-1, keepdim=True).clamp_(min=1e-30) / (2 ** (bits - 1) - 1)
+    return x + (((groups / scale).round_() * scale).view(x.shape).to(x.dtype) - exact)
 
 
 class _RmsNorm(torch.autograd.Function):  # type: ignore[misc]

@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeVar
 
 from shopbot_refine.dataset import DatasetError
 
-Origin = Literal["kept", "fixed", "written", "counter"]
+Origin = Literal["kept", "fixed", "written", "counterexample"]
 _Record = TypeVar("_Record", "LoggedTurn", "Candidate")
 
 

@@ -51,16 +51,22 @@ def load_seed(rows_per_template: int = 3, seed: int = 0) -> list[Example]:
 def split_seed(
     *, eval_share: float = 0.03, rows_per_template: int = 3, seed: int = 0
 ) -> tuple[list[Example], list[Example]]:
-    """(train, eval), divided before expansion: no template, and no text whatever its state, is on both sides."""
+    """(train, eval), divided before expansion (see :func:`split_templates`)."""
+    train, held_out = split_templates(eval_share=eval_share, seed=seed)
+    return expand(train, rows_per_template=rows_per_template, seed=seed), expand(
+        held_out, rows_per_template=1, seed=seed
+    )
+
+
+def split_templates(*, eval_share: float = 0.03, seed: int = 0) -> tuple[list[Example], list[Example]]:
+    """(train, eval): no template, and no text whatever its state, is on both sides."""
     templates = load_templates()
     texts = list(dict.fromkeys(template.text.lower() for template in templates))
     random.Random(f"split:{seed}").shuffle(texts)  # noqa: S311 - reproducible, not secret
     held = set(texts[: round(len(texts) * eval_share)])
     held_out = [template for template in templates if template.text.lower() in held]
     train = [template for template in templates if template.text.lower() not in held]
-    return expand(train, rows_per_template=rows_per_template, seed=seed), expand(
-        held_out, rows_per_template=1, seed=seed
-    )
+    return train, held_out
 
 
 def expand(templates: Sequence[Example], *, rows_per_template: int, seed: int) -> list[Example]:

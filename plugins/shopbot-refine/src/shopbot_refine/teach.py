@@ -28,7 +28,7 @@ from shopbot_refine.steering import Steering
 from shopbot_refine.teachers import Answer, Request, Teacher
 from shopbot_refine.verdicts import Phrase, TeachCounts, judge, names, right_acts, take_written
 
-VERSION = 5
+VERSION = 6
 #: Questions that a teacher has at once.
 ASKED = 10_000
 

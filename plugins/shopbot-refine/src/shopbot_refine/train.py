@@ -59,7 +59,8 @@ class _LoraLearner:
     """A frozen base with an adapter that is trained."""
 
     def __init__(self, base: Path, settings: TrainSettings, device: torch.device) -> None:
-        self._model, self._settings = TrainingLlama(load_model(base), device), settings
+        self._model = TrainingLlama(load_model(base), device, activation_bits=settings.activation_bits)
+        self._settings = settings
         self._adapter = LoraParameters(
             self._model.shapes(),
             rank=settings.rank,

@@ -12,6 +12,7 @@ from click.core import ParameterSource
 from shopbot import Invocation, json_option, pass_invocation
 from shopbot_refine.cli.extras import require_train
 from shopbot_refine.cli.stages import do_stage
+from shopbot_refine.settings import ACTIVATION_BITS
 
 if TYPE_CHECKING:
     from shopbot_refine.settings import Progress
@@ -57,6 +58,13 @@ def seed(rows: int, seed: int, stats: bool) -> None:
 @click.option("--max-steps", type=click.IntRange(min=1), help="Stop after this many steps.")
 @click.option("--lr", default=1e-3, show_default=True, help="The highest learning rate.")
 @click.option("--rank", default=8, show_default=True, type=click.IntRange(1, 64), help="The adapter's rank.")
+@click.option(
+    "--activation-bits",
+    default=ACTIVATION_BITS,
+    show_default=True,
+    type=click.IntRange(0, 16),
+    help="Round activations to so many bits meanwhile, so that no act hangs on an engine's rounding; 0: do not.",
+)
 @click.option("--token-budget", default=2048, show_default=True, type=click.IntRange(min=64), help="Tokens a step.")
 @click.option("--seed", default=0, show_default=True, help="The same seed, data and machine give the same adapter.")
 @click.option("--threads", type=click.IntRange(1, 256), help="CPU threads; without it one for each core.")
@@ -75,6 +83,7 @@ def train(
     max_steps: int | None,
     lr: float,
     rank: int,
+    activation_bits: int,
     token_budget: int,
     seed: int,
     threads: int | None,
@@ -111,6 +120,7 @@ def train(
         seed=seed,
         threads=threads,
         init_lora=init_lora,
+        activation_bits=activation_bits or None,
     )
     base = base or locate_model()
     examples, eval_examples = training_sets(data, seed=seed, with_seed_set=with_seed_set)
