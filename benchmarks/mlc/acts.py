@@ -1,11 +1,12 @@
 """Whether a compiled checkpoint reads messages as the GGUF does: the very calls of an evaluation, answered by both.
 
-    python -m benchmarks.mlc.acts record CALLS CHECKPOINT [--threads N] [--only "golden cases"]
+    python -m benchmarks.mlc.acts record CALLS CHECKPOINT [--threads N] [--only "golden cases"|"third-party rows"]
     python -m benchmarks.mlc.acts replay CALLS CHECKPOINT [--threads N] [--reversed] [--at-once N]
 
 ``record`` reads the seed set's eval rows and plays the first-party golden cases, as refine's gate does, on a
 checkpoint of this home, and writes every call of its engine (prompt with the dialogue's state, grammar, limit, bias)
-with the answer to the file CALLS, as it comes: what is there when it is stopped can be replayed. ``replay`` asks another
+with the answer to the file CALLS, as it comes: what is there when it is stopped can be replayed. Third-party rows are
+600 held-out ones of ``../shared/data``, read only where ``--only`` names them. ``replay`` asks another
 checkpoint, or the same one again, and prints what differs as JSON. Two commands, for two engines in one process slow
 each other. ``--at-once``: so many tokens of a prompt are read at once by llama.cpp, which then adds the same numbers in
 another order; nothing else about it changes.
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import random
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -24,6 +26,7 @@ from typing import Any
 from shopbot_refine.judging import understand_by
 from shopbot_refine.suite import build_suite
 
+from benchmarks import shared_data
 from benchmarks.setup import plugins
 from shopbot.backends import Completion, ModelBackend, gguf
 from shopbot.config import Config
@@ -31,7 +34,8 @@ from shopbot.evals import run_cases, wilson
 from shopbot.grammar import parse
 from shopbot.minds import open_backend
 
-GOLDEN, EVAL = "golden cases", "eval rows"
+GOLDEN, EVAL, FOREIGN = "golden cases", "eval rows", "third-party rows"
+_FOREIGN_ROWS = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +109,16 @@ def record(path: Path, checkpoint: str, *, threads: int = 0, only: str = "") -> 
         raise SystemExit(f"{checkpoint} is no checkpoint.")
     backend = _Recording(engine, path)
     try:
-        if only != GOLDEN:
-            understanding = understand_by(backend, manifest, installed)
+        understanding = understand_by(backend, manifest, installed)
+        if only in ("", EVAL):
             for rows in suite.sets.values():
                 for row in rows:
                     understanding(row.text, row.state)
-        if only != EVAL:
+        if only == FOREIGN:
+            backend.kind = FOREIGN
+            for example in random.Random(0).sample(list(shared_data.examples("held_out")), _FOREIGN_ROWS):
+                understanding(example["text"], example["state"])
+        if only in ("", GOLDEN):
             backend.kind = GOLDEN
             report = run_cases(suite.golden, config=config, plugins=installed, backend=backend, manifest=manifest)
             backend.count["golden cases passed"] = report.passed
@@ -135,7 +143,8 @@ def replay(path: Path, checkpoint: str, *, threads: int = 0, is_reversed: bool =
     finally:
         engine.close()
     pairs = [(call, answers[place]) for place, call in enumerate(calls)]
-    return {kind: _compared([pair for pair in pairs if pair[0].kind == kind]) for kind in (GOLDEN, EVAL)}
+    kinds = dict.fromkeys(call.kind for call in calls)
+    return {kind: _compared([pair for pair in pairs if pair[0].kind == kind]) for kind in kinds}
 
 
 def _read_at_once(count: int) -> None:
@@ -203,7 +212,7 @@ def main() -> None:
     parser.add_argument("calls", type=Path)
     parser.add_argument("checkpoint")
     parser.add_argument("--threads", type=int, default=0)
-    parser.add_argument("--only", choices=(EVAL, GOLDEN), default="")
+    parser.add_argument("--only", choices=(EVAL, GOLDEN, FOREIGN), default="")
     parser.add_argument("--reversed", action="store_true")
     parser.add_argument("--at-once", type=int)
     given = parser.parse_args()
