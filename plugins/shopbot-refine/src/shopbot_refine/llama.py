@@ -16,7 +16,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from shopbot import ModelError
 from shopbot_refine.attention import Attention, flatten
 from shopbot_refine.lora import GROUPS, LoraParameters, adapted_linear
 
@@ -35,8 +34,8 @@ class _Block:
 class TrainingLlama:
     """The frozen weights of a dense transformers llama; the forward pass has an adapter on every linear layer.
 
-    ``activation_bits``: what every linear layer reads is :func:`rounded` to so many. Raises :class:`ModelError` for a
-    base that is no plain llama, or whose layers cannot be rounded in groups.
+    ``activation_bits``: what a linear layer reads is :func:`rounded` to so many, unless its width is no multiple of 32:
+    engines cannot pack such a layer either.
     """
 
     def __init__(self, model: Any, device: torch.device, *, activation_bits: int | None = None) -> None:
@@ -49,12 +48,6 @@ class TrainingLlama:
         self.vocabulary: Tensor = model.lm_head.weight.detach().to(device)
         self.norm: Tensor = model.model.norm.weight.detach().float().to(device)
         self.blocks = [self._block(layer) for layer in model.model.layers]
-        odd = {columns for _, columns in self.shapes().values() if columns % _GROUP}
-        if activation_bits is not None and odd:
-            raise ModelError(
-                f"The base has layers {min(odd)} wide, no multiple of {_GROUP}.",
-                remedy="Train with no activation_bits.",
-            )
 
     def _block(self, layer: Any) -> _Block:
         groups = {}
@@ -104,7 +97,7 @@ class TrainingLlama:
         return functional.linear(hidden, self.vocabulary).float()
 
     def _rounded(self, x: Tensor) -> Tensor:
-        return x if self.activation_bits is None else rounded(x, self.activation_bits)
+        return x if self.activation_bits is None or x.shape[-1] % _GROUP else rounded(x, self.activation_bits)
 
 
 def rounded(x: Tensor, bits: int) -> Tensor:

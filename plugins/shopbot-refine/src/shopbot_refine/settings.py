@@ -9,7 +9,8 @@ from typing import Any
 from shopbot import ConfigError
 from shopbot_refine.dataset import file_fingerprint
 
-#: Four times as coarse as the engines' own: what learns with it does not turn on their last bits, and loses nothing.
+#: Four times as coarse as the engines' own: what learns with it hangs less on their last bits, and is no worse
+#: (benchmarks/RESULTS.md, "The same acts").
 ACTIVATION_BITS = 6
 
 
