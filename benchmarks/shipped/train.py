@@ -46,14 +46,13 @@ def training_set() -> tuple[list[Example], list[Example]]:
     return own + foreign + renamed(own, count=RENAMED, seed=6), expand(held_out, rows_per_template=1, seed=0)
 
 
-def train_one(output: Path, parent: Path, bits: int) -> Path:
+def train_one(examples: Sequence[Example], held_out: Sequence[Example], output: Path, parent: Path, bits: int) -> Path:
     """The adapter with activations of ``bits`` bits; one that is complete in ``output`` is returned as it is."""
-    found, held_out = training_set()
     settings = TrainSettings(
         lr=4e-4, token_budget=4096, patience=99, init_lora=parent, activation_bits=bits, max_steps=STEPS[bits]
     )
     report = train(
-        found,
+        examples,
         eval_examples=held_out,
         base=locate_model(),
         output=output,
@@ -84,8 +83,11 @@ def main() -> None:
     parser.add_argument("--parent", type=Path, required=True)
     parser.add_argument("--only", type=int, choices=STEPS)
     given = parser.parse_args()
+    if not given.parent.is_file():
+        parser.error(f"there is no {given.parent}")
+    examples, held_out = training_set()
     trained = [
-        train_one(given.output / f"{bits}-bits", given.parent, bits)
+        train_one(examples, held_out, given.output / f"{bits}-bits", given.parent, bits)
         for bits in STEPS
         if given.only is None or bits == given.only
     ]
